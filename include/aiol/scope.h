@@ -1,0 +1,90 @@
+/*
+ * Scopes: what a task does between entering and leaving one can be cancelled as a whole, or bounded
+ * by a deadline. It is the one way to put a time limit on waiting; no call has a timeout of its
+ * own.
+ *
+ * Scopes nest strictly. In a cancelled scope every awaiting call returns -ECANCELED, again and
+ * again, until the scope is left, except those that must finish to keep their word
+ * (aiol_await_group()).
+ */
+#ifndef AIOL_SCOPE_H
+#define AIOL_SCOPE_H
+
+#include <aiol/task.h>
+#include <aiol/timer.h>
+
+AIOL_BEGIN_DECLARATIONS
+
+/* A node in the tree of scopes: a scope, or a task seen as the scope of all that it does. */
+struct aiol__scope_node {
+    struct aiol__list sibling;
+    struct aiol__list children;
+    struct aiol__scope_node *parent;
+    struct aiol_task *task;
+    uint8_t kind;      /* a task's own, a scope, a group */
+    uint8_t requested; /* cancelled itself */
+    uint8_t cancelled; /* this one or one above it is cancelled */
+    uint8_t expired;   /* its own deadline has passed */
+    uint8_t cut;       /* its own cancellation has cut an awaiting call short */
+    uint8_t reserved_bytes[3];
+};
+
+struct aiol_scope {
+    /* private */
+    struct aiol__scope_node tree;
+    struct aiol_timer deadline;
+    void *reserved;
+};
+
+/*
+ * Enter a scope of the current task, cancelled when `deadline_ns` comes (AIOL_NEVER: no deadline;
+ * aiol_deadline_after() makes one). One that has passed cancels it at once. `scope` belongs on the
+ * task's stack; the library borrows it until it is left. Does not switch tasks.
+ *
+ * Thread: the loop's, in a task. Returns 0, or AIOL_ENOTASK; then leaving it gives its result back
+ * unchanged.
+ */
+AIOL_API int aiol_scope_enter(struct aiol_scope *scope, uint64_t deadline_ns);
+
+/*
+ * Leave the innermost scope. `result` is what the work in it came to: it is returned, but for one
+ * case. When the scope's own deadline has cut an awaiting call inside it short, and `result` is
+ * -ECANCELED, and no outer scope is cancelled, then -ETIMEDOUT is returned. A success is never
+ * turned into a failure.
+ *
+ * Thread: the loop's, in the task that entered it. Returns `result`, -ETIMEDOUT (see above), or
+ * -EINVAL (not the innermost scope of this task, or a group's; nothing was left).
+ */
+AIOL_API int aiol_scope_leave(struct aiol_scope *scope, int result);
+
+/*
+ * Cancel what runs inside the scope, from whichever callback or task of the loop.
+ *
+ * Thread: the loop's. Cannot fail; cancelling twice is cancelling once.
+ */
+AIOL_API void aiol_scope_cancel(struct aiol_scope *scope);
+
+/*
+ * 1 when this scope, or one around it, is cancelled, else 0.
+ *
+ * Thread: the loop's. Cannot fail.
+ */
+AIOL_API int aiol_scope_is_cancelled(const struct aiol_scope *scope);
+
+/*
+ * sizeof(struct aiol_scope), for callers that embed it without a C compiler.
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_scope_size(void);
+
+/*
+ * The alignment of struct aiol_scope.
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_scope_align(void);
+
+AIOL_END_DECLARATIONS
+
+#endif

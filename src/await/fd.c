@@ -1,0 +1,145 @@
+/*
+ * Awaiting plain descriptors: try, and if that would block, park with a watcher on the task's own
+ * stack. Such a watcher is new each time, so that the reactor has the poller confirm the
+ * registration and a descriptor that was closed and handed out again is safe here.
+ */
+#include "platform/sys.h"
+#include "task/scheduler.h"
+
+#include <aiol/await.h>
+#include <aiol/fd.h>
+#include <aiol/io.h>
+
+#include <errno.h>
+
+static void on_ready(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)ready;
+    aiol_io_stop(io);
+    aiol__waiter_complete(data, 0);
+}
+
+static void withdraw_watcher(struct aiol__waiter *waiter)
+{
+    aiol_io_stop(waiter->object);
+}
+
+static const struct aiol__waiter_source io_source = {.withdraw = withdraw_watcher};
+
+static int park_until_ready(struct aiol_task *task, int fd, uint32_t events)
+{
+    struct aiol__waiter waiter;
+    struct aiol_io io;
+    int rc;
+
+    aiol_io_init(&io, task->scheduler->loop, fd, on_ready, &waiter);
+    aiol__task_waiter_init(&waiter, task, &io, &io_source);
+    rc = aiol_io_start(&io, events);
+    return rc < 0 ? rc : (int)aiol__task_park(task, &waiter);
+}
+
+static int await_ready(int fd, uint32_t events)
+{
+    struct aiol_task *task;
+    int rc = aiol__await_begin(&task);
+
+    return rc < 0 ? rc : park_until_ready(task, fd, events);
+}
+
+int aiol_await_readable(int fd)
+{
+    return await_ready(fd, AIOL_READABLE);
+}
+
+int aiol_await_writable(int fd)
+{
+    return await_ready(fd, AIOL_WRITABLE);
+}
+
+int64_t aiol_await_recv(int fd, void *buffer, size_t size_bytes)
+{
+    struct aiol_task *task;
+    int64_t size;
+    int rc = aiol__await_begin(&task);
+
+    if (rc < 0)
+        return rc;
+    do {
+        size = aiol_fd_recv(task->scheduler->loop, fd, buffer, size_bytes);
+        if (size != -EAGAIN)
+            return size;
+        rc = park_until_ready(task, fd, AIOL_READABLE);
+    } while (rc == 0);
+    return rc;
+}
+
+int64_t aiol_await_send(int fd, const void *buffer, size_t size_bytes)
+{
+    struct aiol_task *task;
+    int64_t size;
+    int rc = aiol__await_begin(&task);
+
+    if (rc < 0)
+        return rc;
+    do {
+        size = aiol_fd_send(task->scheduler->loop, fd, buffer, size_bytes);
+        if (size != -EAGAIN)
+            return size;
+        rc = park_until_ready(task, fd, AIOL_WRITABLE);
+    } while (rc == 0);
+    return rc;
+}
+
+int aiol_await_send_all(int fd, const void *buffer, size_t size_bytes, size_t *ret_sent_bytes)
+{
+    const char *bytes = buffer;
+    size_t sent_bytes = 0;
+    int rc = 0;
+
+    while (sent_bytes < size_bytes && rc == 0) {
+        int64_t size = aiol_await_send(fd, bytes + sent_bytes, size_bytes - sent_bytes);
+
+        if (size < 0)
+            rc = (int)size;
+        else
+            sent_bytes += (size_t)size;
+    }
+    if (ret_sent_bytes)
+        *ret_sent_bytes = sent_bytes;
+    return rc;
+}
+
+int aiol_await_accept(int fd, int *ret_fd)
+{
+    struct aiol_task *task;
+    int rc = aiol__await_begin(&task);
+
+    while (rc == 0) {
+        int peer_fd = aiol__sys_accept(fd);
+
+        if (peer_fd >= 0) {
+            aiol__io_expect_new(task->scheduler->loop, peer_fd);
+            *ret_fd = peer_fd;
+            return 0;
+        }
+        if (peer_fd != -EAGAIN)
+            return peer_fd;
+        rc = park_until_ready(task, fd, AIOL_READABLE);
+    }
+    return rc;
+}
+
+int aiol_await_connect(int fd, const struct sockaddr *address, socklen_t address_bytes)
+{
+    struct aiol_task *task;
+    int rc = aiol__await_begin(&task);
+
+    if (rc < 0)
+        return rc;
+    rc = aiol__sys_connect(fd, address, address_bytes);
+    /* EAGAIN: a Unix socket whose listener's backlog is full; there is nothing to wait for. */
+    if (rc != -EINPROGRESS)
+        return rc;
+    rc = park_until_ready(task, fd, AIOL_WRITABLE);
+    return rc < 0 ? rc : aiol__sys_connect_result(fd);
+}

@@ -1,0 +1,118 @@
+/*
+ * What a loop is made of. Each part has a file of its own in this folder, which alone touches the
+ * part's fields; loop.c runs the phases.
+ */
+#ifndef AIOL__REACTOR_LOOP_H
+#define AIOL__REACTOR_LOOP_H
+
+#include "base/walk.h"
+#include "platform/poller.h"
+#include "reactor/mailbox.h"
+#include "reactor/wheel.h"
+
+#include <aiol/hook.h>
+#include <aiol/loop.h>
+
+#include <assert.h>
+#include <pthread.h>
+
+/* What the table knows of a descriptor; its index is the descriptor's number. */
+struct aiol__descriptor {
+    struct aiol__list *first; /* the watchers that are started, in a circle without a head */
+    uint32_t generation;      /* of the registration, or of the last one; 0: never registered */
+    int32_t next_changed;     /* the next descriptor on the list of changed ones; -1 ends it */
+    uint8_t wanted;           /* what the watchers want together, and AIOL_EDGE */
+    uint8_t registered;       /* what the poller was told */
+    bool is_registered;
+    bool is_changed;      /* on the list of changed ones */
+    bool is_always_ready; /* cannot be polled */
+    bool is_listed_ready; /* and is in the list of those */
+};
+
+/* Part: io.c */
+struct aiol__io_table {
+    struct aiol__descriptor *descriptors;
+    int capacity;
+    int first_changed;
+    int *always_ready; /* descriptors that cannot be polled, in the order of their starts */
+    int always_ready_count;
+    int always_ready_capacity;
+    struct aiol__walk walk; /* the watchers of the descriptor that is being served */
+    uint64_t active_count;
+    uint64_t ref_count;
+    unsigned stale_turns;  /* turns in a row in which the poller sent stale events */
+    bool has_unregistered; /* in the turn that is under way */
+};
+
+/*
+ * What stands above the reactor and runs in each turn: the scheduler of tasks, if there is one. The
+ * loop knows no more of it than this.
+ */
+struct aiol__guest;
+struct aiol__guest_ops {
+    bool (*is_ready)(const struct aiol__guest *guest);
+    void (*run)(struct aiol__guest *guest);
+    bool (*is_inside)(const struct aiol__guest *guest); /* is the caller one of its tasks? */
+    void (*cancel_all)(struct aiol__guest *guest, bool and_new_ones);
+    void (*free)(struct aiol__guest *guest);
+};
+
+struct aiol__guest {
+    const struct aiol__guest_ops *ops;
+    uint64_t alive_count;
+};
+
+struct aiol_loop {
+    struct aiol_allocator allocator;
+    struct aiol__poller *poller;
+    struct aiol__mailbox *mailbox;
+    struct aiol__guest *guest;
+    pthread_t owner;
+    uint64_t now_ns;
+    uint32_t max_task_steps;
+    uint32_t clock;
+    bool is_running;
+    bool is_stopping;
+    bool is_closing;
+
+    struct aiol__io_table io;
+    struct aiol__list deferred;       /* deferred.c: to be called in the next phase */
+    struct aiol__list deferred_batch; /* and in the one that is under way */
+    struct aiol__list hooks[2];       /* hook.c: by place */
+    struct aiol__walk hook_walk;
+    uint64_t poster_count; /* poster.c */
+    uint64_t poster_ref_count;
+    uint64_t timer_ref_count; /* timer.c */
+    struct aiol__wheel wheel;
+};
+
+/* Debug builds check that a loop is used by its own thread. */
+static inline void aiol__loop_check_thread(const struct aiol_loop *loop)
+{
+    assert(pthread_equal(loop->owner, pthread_self()));
+    (void)loop;
+}
+
+/* Cancel all tasks, and turn until the last one has ended, whatever else is alive. 0 or an error as
+ * aiol_loop_run() returns, but for -EDEADLK. */
+int aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
+
+/* Free without asking whether anything is started. What still is will never be touched again. */
+void aiol__loop_destroy(struct aiol_loop *loop);
+
+void aiol__io_init(struct aiol__io_table *table);
+void aiol__io_free(struct aiol_loop *loop);
+/* Tell the poller what has changed. 0 or -errno. */
+int aiol__io_flush(struct aiol_loop *loop);
+/* Serve the events of the last wait, then the descriptors that are always ready. */
+void aiol__io_serve(struct aiol_loop *loop, int event_count);
+/* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */
+int aiol__io_forget(struct aiol_loop *loop, int fd);
+/* A descriptor number that the system has just handed out: what is known of it is out of date. */
+void aiol__io_expect_new(struct aiol_loop *loop, int fd);
+
+void aiol__timers_run(struct aiol_loop *loop);
+void aiol__deferred_run(struct aiol_loop *loop);
+void aiol__hooks_run(struct aiol_loop *loop, enum aiol_hook_place place);
+
+#endif

@@ -1,0 +1,144 @@
+/* The mailbox; mailbox.h explains its protocol. */
+#include "reactor/mailbox.h"
+#include "base/allocator.h"
+
+#include <aiol/error.h>
+
+#include <errno.h>
+
+/* Marks, never delivered: only their addresses matter. */
+static struct aiol_post sleeping;
+static struct aiol_post closed;
+
+static void forget_wake(int status, void *data)
+{
+    struct aiol__mailbox *mailbox = data;
+
+    (void)status;
+    atomic_store(&mailbox->wake_is_posted, false);
+}
+
+int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailbox **ret_mailbox)
+{
+    struct aiol__mailbox *mailbox = aiol__allocate_zeroed(allocator, sizeof *mailbox);
+    int rc;
+
+    if (!mailbox)
+        return -ENOMEM;
+    rc = aiol__wakeup_open(&mailbox->wakeup);
+    if (rc < 0) {
+        aiol__release(allocator, mailbox);
+        return rc;
+    }
+    atomic_init(&mailbox->head, NULL);
+    atomic_init(&mailbox->reference_count, 1);
+    atomic_init(&mailbox->wake_is_posted, false);
+    aiol_post_init(&mailbox->wake_post, forget_wake, mailbox);
+    mailbox->allocator = *allocator;
+    *ret_mailbox = mailbox;
+    return 0;
+}
+
+void aiol__mailbox_retain(struct aiol__mailbox *mailbox)
+{
+    atomic_fetch_add_explicit(&mailbox->reference_count, 1, memory_order_relaxed);
+}
+
+void aiol__mailbox_release(struct aiol__mailbox *mailbox)
+{
+    struct aiol_allocator allocator = mailbox->allocator;
+
+    if (atomic_fetch_sub_explicit(&mailbox->reference_count, 1, memory_order_acq_rel) > 1)
+        return;
+    aiol__wakeup_close(&mailbox->wakeup);
+    aiol__release(&allocator, mailbox);
+}
+
+int aiol__mailbox_push(struct aiol__mailbox *mailbox, struct aiol_post *post)
+{
+    struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+
+    do {
+        if (head == &closed)
+            return AIOL_ECLOSED;
+        post->next = head == &sleeping ? NULL : head;
+    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, post,
+                                                    memory_order_release, memory_order_relaxed));
+    if (head == &sleeping)
+        aiol__wakeup_signal(&mailbox->wakeup);
+    return 0;
+}
+
+bool aiol__mailbox_is_closed(const struct aiol__mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->head, memory_order_relaxed) == &closed;
+}
+
+int aiol__mailbox_wake(struct aiol__mailbox *mailbox)
+{
+    if (aiol__mailbox_is_closed(mailbox))
+        return AIOL_ECLOSED;
+    if (atomic_exchange(&mailbox->wake_is_posted, true))
+        return 0;
+    return aiol__mailbox_push(mailbox, &mailbox->wake_post);
+}
+
+bool aiol__mailbox_is_empty(const struct aiol__mailbox *mailbox)
+{
+    struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+
+    return head == NULL || head == &sleeping || head == &closed;
+}
+
+bool aiol__mailbox_prepare_sleep(struct aiol__mailbox *mailbox)
+{
+    struct aiol_post *expected = NULL;
+
+    return atomic_compare_exchange_strong(&mailbox->head, &expected, &sleeping) ||
+           expected == &sleeping;
+}
+
+/* The list was built from the front: turn it round, so that the first post comes first. */
+static struct aiol_post *reverse(struct aiol_post *post)
+{
+    struct aiol_post *reversed = NULL;
+
+    while (post) {
+        struct aiol_post *next = post->next;
+
+        post->next = reversed;
+        reversed = post;
+        post = next;
+    }
+    return reversed;
+}
+
+static void deliver_all(struct aiol_post *head, int status)
+{
+    struct aiol_post *post = head == &sleeping || head == &closed ? NULL : reverse(head);
+
+    while (post) {
+        /* From its callback on a post is its owner's again. */
+        struct aiol_post *next = post->next;
+        aiol_post_fn callback = post->callback;
+        void *data = post->data;
+
+        if (post->allocated_by)
+            aiol__release(post->allocated_by, post);
+        callback(status, data);
+        post = next;
+    }
+}
+
+void aiol__mailbox_deliver(struct aiol__mailbox *mailbox)
+{
+    if (atomic_load_explicit(&mailbox->head, memory_order_relaxed) == NULL)
+        return;
+    deliver_all(atomic_exchange_explicit(&mailbox->head, NULL, memory_order_acquire), 0);
+}
+
+void aiol__mailbox_close(struct aiol__mailbox *mailbox)
+{
+    deliver_all(atomic_exchange_explicit(&mailbox->head, &closed, memory_order_acquire),
+                AIOL_ECLOSED);
+}

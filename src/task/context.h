@@ -1,0 +1,95 @@
+/*
+ * Execution contexts: a stack and where on it to go on. What a processor or C library does
+ * (aiol__machine_...) is in context_assembly.c with context_<processor>.S, or in
+ * context_ucontext.c; what the sanitizers and valgrind must be told around that is in context.c,
+ * and nothing without them.
+ */
+#ifndef AIOL__TASK_CONTEXT_H
+#define AIOL__TASK_CONTEXT_H
+
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define AIOL__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define AIOL__ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define AIOL__TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define AIOL__TSAN 1
+#endif
+#endif
+
+#ifdef AIOL__UCONTEXT
+#include <ucontext.h>
+struct aiol__machine {
+    ucontext_t ucontext;
+};
+#else
+struct aiol__machine {
+    void *stack_pointer; /* everything else is saved where it points */
+};
+#endif
+
+/* Memory to run on: [low, low + size_bytes). */
+struct aiol__stack_area {
+    void *low;
+    size_t size_bytes;
+};
+
+struct aiol__context {
+    struct aiol__machine machine;
+#ifdef AIOL__ASAN
+    struct aiol__stack_area area;
+    void *fake_stack;
+    struct aiol__context *came_from;
+#endif
+#ifdef AIOL__TSAN
+    void *fiber;
+#endif
+};
+
+/* The processor's part. A prepared machine calls entry(arg), which must never return. */
+void aiol__machine_prepare(struct aiol__machine *machine, struct aiol__stack_area area,
+                           void (*entry)(void *), void *arg);
+void aiol__machine_switch(struct aiol__machine *from, struct aiol__machine *to);
+
+/* Of the thread that is running: to be switched away from, and back to. */
+void aiol__context_init_current(struct aiol__context *context);
+
+/* To begin in entry(arg) on a stack. `fiber` is what aiol__fiber_new() returned for that stack. */
+void aiol__context_prepare(struct aiol__context *context, struct aiol__stack_area area, void *fiber,
+                           void (*entry)(void *), void *arg);
+
+/* The first thing to call in an entry function. */
+void aiol__context_entered(struct aiol__context *context);
+
+/* What the thread sanitizer knows a stack by; lives as long as the stack. NULL without it. */
+void *aiol__fiber_new(void);
+void aiol__fiber_free(void *fiber);
+
+/* Tell valgrind of a stack; the number it is known by. */
+unsigned aiol__stack_announce(struct aiol__stack_area area);
+void aiol__stack_retract(unsigned number);
+
+#if defined(AIOL__ASAN) || defined(AIOL__TSAN)
+void aiol__context_switch(struct aiol__context *from, struct aiol__context *to);
+/* The last switch away from a stack: `from` is not its context but one that may be forgotten. */
+void aiol__context_exit(struct aiol__context *from, struct aiol__context *to);
+#else
+static inline void aiol__context_switch(struct aiol__context *from, struct aiol__context *to)
+{
+    aiol__machine_switch(&from->machine, &to->machine);
+}
+
+static inline void aiol__context_exit(struct aiol__context *from, struct aiol__context *to)
+{
+    aiol__machine_switch(&from->machine, &to->machine);
+}
+#endif
+
+#endif

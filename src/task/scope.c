@@ -1,0 +1,163 @@
+/* Scopes; scope.h draws their tree. */
+#include "task/scope.h"
+#include "base/list.h"
+#include "reactor/loop.h"
+#include "task/scheduler.h"
+
+#include <aiol/error.h>
+
+#include <errno.h>
+
+void aiol__scope_node_open(struct aiol__scope_node *node, struct aiol__scope_node *parent,
+                           struct aiol_task *task, enum aiol__scope_kind kind)
+{
+    *node = (struct aiol__scope_node){.parent = parent, .task = task, .kind = (uint8_t)kind};
+    aiol__list_init(&node->children);
+    aiol__list_init(&node->sibling);
+    if (parent) {
+        aiol__list_append(&parent->children, &node->sibling);
+        node->cancelled = parent->cancelled;
+    }
+}
+
+void aiol__scope_node_close(struct aiol__scope_node *node)
+{
+    assert(aiol__list_is_empty(&node->children));
+    aiol__list_remove(&node->sibling);
+}
+
+static struct aiol__scope_node *node_of(struct aiol__list *sibling)
+{
+    return container_of(sibling, struct aiol__scope_node, sibling);
+}
+
+/* The node after `node` when the tree below `root` is walked parents first; NULL at its end. */
+static struct aiol__scope_node *next_in_tree(struct aiol__scope_node *node,
+                                             const struct aiol__scope_node *root, bool descend)
+{
+    if (descend && !aiol__list_is_empty(&node->children))
+        return node_of(node->children.next);
+    while (node != root) {
+        if (node->sibling.next != &node->parent->children)
+            return node_of(node->sibling.next);
+        node = node->parent;
+    }
+    return NULL;
+}
+
+void aiol__scope_node_cancel(struct aiol__scope_node *root)
+{
+    struct aiol__scope_node *node = root;
+
+    root->requested = true;
+    while (node) {
+        bool is_news = !node->cancelled;
+
+        /* What is below a node that is cancelled has been told before. */
+        if (is_news) {
+            node->cancelled = true;
+            if (node->task->scope == node)
+                aiol__task_interrupt(node->task);
+        }
+        node = next_in_tree(node, root, is_news);
+    }
+}
+
+void aiol__scope_note_cut(struct aiol__scope_node *node)
+{
+    for (; node; node = node->parent)
+        node->cut |= node->requested;
+}
+
+static void expire(struct aiol_scope *scope)
+{
+    if (scope->tree.requested)
+        return;
+    scope->tree.expired = true;
+    aiol__scope_node_cancel(&scope->tree);
+}
+
+static void on_deadline(struct aiol_timer *timer, void *data)
+{
+    (void)timer;
+    expire(data);
+}
+
+void aiol__scope_set_deadline(struct aiol_scope *scope, uint64_t deadline_ns)
+{
+    struct aiol_timer *timer = &scope->deadline;
+
+    aiol_timer_stop(timer);
+    if (deadline_ns <= timer->loop->now_ns)
+        expire(scope);
+    else if (deadline_ns != AIOL_NEVER)
+        aiol_timer_start_at(timer, deadline_ns);
+}
+
+int aiol__scope_enter(struct aiol_scope *scope, enum aiol__scope_kind kind, uint64_t deadline_ns)
+{
+    struct aiol_task *task = aiol_task_current();
+
+    scope->tree.task = NULL; /* until it is entered, leaving it does nothing */
+    if (!task)
+        return AIOL_ENOTASK;
+    aiol__scope_node_open(&scope->tree, task->scope, task, kind);
+    task->scope = &scope->tree;
+    if ((uintptr_t)scope >= (uintptr_t)task->stack->low && (uintptr_t)scope < task->lowest_scope)
+        task->lowest_scope = (uintptr_t)scope;
+    aiol_timer_init(&scope->deadline, task->scheduler->loop, on_deadline, scope);
+    aiol__scope_set_deadline(scope, deadline_ns);
+    return 0;
+}
+
+int aiol__scope_leave(struct aiol_scope *scope, int result)
+{
+    struct aiol__scope_node *node = &scope->tree;
+    bool is_cancelled_outside = node->parent->cancelled;
+
+    aiol_timer_stop(&scope->deadline);
+    aiol__scope_node_close(node);
+    node->task->scope = node->parent;
+    node->task = NULL;
+    if (result == -ECANCELED && node->expired && node->cut && !is_cancelled_outside)
+        return -ETIMEDOUT;
+    return result;
+}
+
+int aiol_scope_enter(struct aiol_scope *scope, uint64_t deadline_ns)
+{
+    return aiol__scope_enter(scope, AIOL__SCOPE_PLAIN, deadline_ns);
+}
+
+int aiol_scope_leave(struct aiol_scope *scope, int result)
+{
+    struct aiol_task *task = scope->tree.task;
+
+    if (!task)
+        return result;
+    if (task != aiol_task_current() || task->scope != &scope->tree ||
+        scope->tree.kind != AIOL__SCOPE_PLAIN)
+        return -EINVAL;
+    return aiol__scope_leave(scope, result);
+}
+
+void aiol_scope_cancel(struct aiol_scope *scope)
+{
+    if (scope->tree.task)
+        aiol__scope_node_cancel(&scope->tree);
+}
+
+int aiol_scope_is_cancelled(const struct aiol_scope *scope)
+{
+    return scope->tree.task && scope->tree.cancelled;
+}
+
+size_t aiol_scope_size(void)
+{
+    return sizeof(struct aiol_scope);
+}
+
+size_t aiol_scope_align(void)
+{
+    return _Alignof(struct aiol_scope);
+}

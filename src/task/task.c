@@ -1,0 +1,223 @@
+/*
+ * Tasks: their memory, their beginning and their end. A task's struct and its stack are separate,
+ * so that a handle that somebody keeps does not keep a stack.
+ */
+#include "base/allocator.h"
+#include "task/scheduler.h"
+#include "task/scope.h"
+
+#include <aiol/error.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MAX_COPY_BYTES 16384
+#define STACK_ALIGNMENT 16
+
+static struct aiol_task *allocate_task(struct aiol__scheduler *scheduler)
+{
+    struct aiol__list *spare = aiol__list_take_first(&scheduler->spare);
+
+    if (spare)
+        return container_of(spare, struct aiol_task, all);
+    return aiol__allocate(&scheduler->loop->allocator, sizeof(struct aiol_task));
+}
+
+void aiol__task_free(struct aiol_task *task)
+{
+    aiol__list_remove(&task->all);
+    aiol__list_append(&task->scheduler->spare, &task->all);
+}
+
+/* Lay the copy of the argument on top of the stack; what is left below is where the task begins. */
+static struct aiol__stack_area place_copy(const struct aiol__stack *stack,
+                                          const struct aiol__spawn *spawn, void **ret_arg)
+{
+    struct aiol__stack_area area = {stack->low, stack->size_bytes};
+    size_t copy_bytes = (spawn->copy_bytes + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT *
+                        STACK_ALIGNMENT;
+
+    *ret_arg = spawn->arg;
+    if (copy_bytes) {
+        area.size_bytes -= copy_bytes;
+        *ret_arg = stack->low + area.size_bytes;
+        memcpy(*ret_arg, spawn->arg, spawn->copy_bytes);
+    }
+    return area;
+}
+
+int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
+                     struct aiol_task **ret_task)
+{
+    struct aiol__scheduler *scheduler;
+    struct aiol__stack_area area;
+    struct aiol__stack *stack;
+    struct aiol_task *task;
+
+    aiol__loop_check_thread(loop);
+    if (loop->is_closing)
+        return AIOL_ECLOSED;
+    if (spawn->copy_bytes > MAX_COPY_BYTES)
+        return -E2BIG;
+    scheduler = aiol__scheduler_of(loop);
+    if (!scheduler || aiol__stack_take(&scheduler->stacks, &stack) < 0)
+        return -ENOMEM;
+    task = allocate_task(scheduler);
+    if (!task) {
+        aiol__stack_give_back(&scheduler->stacks, stack);
+        return -ENOMEM;
+    }
+
+    *task = (struct aiol_task){.scheduler = scheduler,
+                               .group = spawn->group,
+                               .stack = stack,
+                               .fn = spawn->fn,
+                               .spawn_place = spawn->place,
+                               .lowest_scope = UINTPTR_MAX,
+                               .has_handle = ret_task != NULL};
+    area = place_copy(stack, spawn, &task->arg);
+    aiol__scope_node_open(&task->own, spawn->group ? &spawn->group->scope.tree : NULL, task,
+                          AIOL__SCOPE_TASK);
+    task->scope = &task->own;
+    if (scheduler->is_ending)
+        aiol_task_cancel(task);
+    aiol__context_prepare(&task->context, area, stack->fiber, aiol__task_main, task);
+    aiol__list_init(&task->ready);
+    aiol__list_init(&task->all);
+    aiol__list_append(&scheduler->alive, &task->all);
+    scheduler->guest.alive_count++;
+    aiol__task_make_ready(task);
+    if (ret_task)
+        *ret_task = task;
+    return 0;
+}
+
+/* Scopes and groups that the task's function left open. They lie in its frames, which are gone but
+ * not yet overwritten. */
+static void close_leftover_scopes(struct aiol_task *task)
+{
+    while (task->scope != &task->own) {
+        struct aiol_scope *scope = container_of(task->scope, struct aiol_scope, tree);
+
+        aiol_scope_cancel(scope);
+        if (scope->tree.kind == AIOL__SCOPE_GROUP)
+            aiol__group_finish(container_of(scope, struct aiol_group, scope));
+        else
+            aiol__scope_leave(scope, 0);
+    }
+}
+
+static _Noreturn void end_task(struct aiol_task *task, int result)
+{
+    struct aiol__scheduler *scheduler = task->scheduler;
+
+    task->result = result;
+    task->is_done = true;
+    aiol__scope_node_close(&task->own);
+    aiol__list_remove(&task->all);
+    aiol__list_append(&scheduler->ended, &task->all);
+    scheduler->guest.alive_count--;
+    aiol__stack_give_back(&scheduler->stacks, task->stack);
+    task->stack = NULL;
+    if (task->group)
+        aiol__group_task_ended(task->group, result);
+    if (task->awaiting)
+        aiol__waiter_complete(task->awaiting, 0);
+    if (!task->has_handle)
+        aiol__task_free(task);
+    aiol__scheduler_exit_task(scheduler);
+}
+
+/*
+ * Not instrumented and not inlined, since after a mistake of the task's function it must do without
+ * a call until the stack pointer is below the scopes in the frames that the function had.
+ */
+__attribute__((noinline))
+#if defined(__has_attribute)
+#if __has_attribute(no_sanitize)
+__attribute__((no_sanitize("address", "undefined")))
+#endif
+#endif
+void aiol__task_main(void *arg)
+{
+    struct aiol_task *task = arg;
+    int result;
+
+    aiol__context_entered(&task->context);
+    result = task->fn(task->arg);
+    if (task->scope != &task->own) {
+        volatile char here;
+        volatile char *skipped =
+            __builtin_alloca((uintptr_t)&here - task->lowest_scope + STACK_ALIGNMENT);
+
+        *skipped = 0;
+        close_leftover_scopes(task);
+        if (result >= 0)
+            result = AIOL_ESCOPE;
+    }
+    end_task(task, result);
+}
+
+int aiol_task_spawn(struct aiol_loop *loop, aiol_task_fn fn, void *arg, struct aiol_task **ret_task)
+{
+    struct aiol__spawn spawn = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
+
+    return aiol__task_spawn(loop, &spawn, ret_task);
+}
+
+int aiol_task_spawn_copy(struct aiol_loop *loop, aiol_task_fn fn, const void *data,
+                         size_t size_bytes, struct aiol_task **ret_task)
+{
+    struct aiol__spawn spawn = {.fn = fn,
+                                .arg = (void *)(uintptr_t)data,
+                                .copy_bytes = size_bytes,
+                                .place = __builtin_return_address(0)};
+
+    return aiol__task_spawn(loop, &spawn, ret_task);
+}
+
+void aiol_task_cancel(struct aiol_task *task)
+{
+    if (!task->is_done)
+        aiol__scope_node_cancel(&task->own);
+}
+
+int aiol_task_detach(struct aiol_task *task)
+{
+    if (task->awaiting)
+        return -EBUSY;
+    task->has_handle = false;
+    if (task->is_done)
+        aiol__task_free(task);
+    return 0;
+}
+
+int aiol_task_is_done(const struct aiol_task *task)
+{
+    return task->is_done;
+}
+
+void aiol_task_set_name(struct aiol_task *task, const char *name)
+{
+    task->name = name;
+}
+
+const char *aiol_task_name(const struct aiol_task *task)
+{
+    return task->name ? task->name : "task";
+}
+
+const void *aiol_task_spawn_place(const struct aiol_task *task)
+{
+    return task->spawn_place;
+}
+
+const char *aiol_task_guard_kind(const struct aiol_loop *loop)
+{
+    static const char *const kinds[] = {"none yet", "guard", "mprotect"};
+
+    if (!loop->guest)
+        return kinds[AIOL__GUARD_UNKNOWN];
+    return kinds[container_of(loop->guest, struct aiol__scheduler, guest)->stacks.guard_kind];
+}

@@ -1,0 +1,133 @@
+#include "support.h"
+
+#include <dirent.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static atomic_long alive;
+static atomic_long made;
+static int fds_before;
+
+static void *counting_allocate(void *context, size_t size_bytes)
+{
+    void *memory = malloc(size_bytes);
+
+    (void)context;
+    atomic_fetch_add(&made, 1);
+    if (memory)
+        atomic_fetch_add(&alive, 1);
+    return memory;
+}
+
+static void *counting_reallocate(void *context, void *memory, size_t size_bytes)
+{
+    (void)context;
+    atomic_fetch_add(&made, 1);
+    return realloc(memory, size_bytes);
+}
+
+static void counting_release(void *context, void *memory)
+{
+    (void)context;
+    atomic_fetch_sub(&alive, 1);
+    free(memory);
+}
+
+const struct aiol_allocator counting_allocator = {
+    .allocate = counting_allocate,
+    .reallocate = counting_reallocate,
+    .release = counting_release,
+};
+
+long allocations_alive(void)
+{
+    return atomic_load(&alive);
+}
+
+long allocations_made(void)
+{
+    return atomic_load(&made);
+}
+
+int count_open_fds(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (!directory)
+        return -1;
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+int begin_test(void **state)
+{
+    (void)state;
+    atomic_store(&alive, 0);
+    atomic_store(&made, 0);
+    fds_before = count_open_fds();
+    return 0;
+}
+
+int end_test(void **state)
+{
+    int fds = count_open_fds();
+
+    (void)state;
+    if (allocations_alive() != 0)
+        print_error("left behind: %ld allocations\n", allocations_alive());
+    if (fds != fds_before)
+        print_error("left behind: %d descriptors\n", fds - fds_before);
+    return allocations_alive() != 0 || fds != fds_before;
+}
+
+static struct aiol_loop *new_loop_with(uint32_t clock, uint64_t seed)
+{
+    struct aiol_loop_options options = {
+        .size = sizeof options, .allocator = &counting_allocator, .clock = clock, .seed = seed};
+    struct aiol_loop *loop = NULL;
+
+    assert_int_equal(aiol_loop_new(&options, &loop), 0);
+    return loop;
+}
+
+struct aiol_loop *new_loop(void)
+{
+    return new_loop_with(AIOL_CLOCK_MONOTONIC, 0);
+}
+
+struct aiol_loop *new_sim_loop(uint64_t seed)
+{
+    return new_loop_with(AIOL_CLOCK_VIRTUAL, seed);
+}
+
+void free_loop(struct aiol_loop *loop)
+{
+    assert_int_equal(aiol_loop_free(loop), 0);
+}
+
+static int run_with(uint32_t clock, uint64_t seed, aiol_task_fn fn, void *arg)
+{
+    struct aiol_loop_options options = {
+        .size = sizeof options, .allocator = &counting_allocator, .clock = clock, .seed = seed};
+
+    return aiol_run_with(&options, fn, arg);
+}
+
+int run_sim(uint64_t seed, aiol_task_fn fn, void *arg)
+{
+    return run_with(AIOL_CLOCK_VIRTUAL, seed, fn, arg);
+}
+
+int run_real(aiol_task_fn fn, void *arg)
+{
+    return run_with(AIOL_CLOCK_MONOTONIC, 0, fn, arg);
+}
+
+void make_socket_pair(int fds[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}

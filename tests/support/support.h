@@ -1,0 +1,51 @@
+/*
+ * What all tests share: loops whose memory is counted, and a check after each test that no byte and
+ * no descriptor is left.
+ *
+ * A test is listed as `TEST(test_something)`. cmocka leaves a failed assertion by longjmp(), so
+ * never assert inside a task: note what happened, and assert outside.
+ */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <aiol.h>
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, begin_test, end_test)
+
+/* Elements of an array. */
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+int begin_test(void **state);
+int end_test(void **state);
+
+/* malloc's family, counted; safe for several threads. */
+extern const struct aiol_allocator counting_allocator;
+/* How many allocations are alive, and how many calls for memory there have been since begin_test().
+ */
+long allocations_alive(void);
+long allocations_made(void);
+
+/* A loop with the counting allocator. */
+struct aiol_loop *new_loop(void);
+struct aiol_loop *new_sim_loop(uint64_t seed);
+/* Asserts that nothing is started on it any more. */
+void free_loop(struct aiol_loop *loop);
+
+/* Run a task on a simulated loop, or on a real one, with the counting allocator; aiol_run_with()'s
+ * result. */
+int run_sim(uint64_t seed, aiol_task_fn fn, void *arg);
+int run_real(aiol_task_fn fn, void *arg);
+
+int count_open_fds(void);
+
+/* A connected pair of non-blocking, close-on-exec stream sockets. */
+void make_socket_pair(int fds[2]);
+
+#endif
