@@ -156,8 +156,8 @@ AIOL_API int aiol_await_accept(int fd, int *ret_fd);
  * Connect a non-blocking socket and wait for the outcome (connect(2)). After a cancel the
  * connection may still come about: close the descriptor.
  *
- * Thread: a task's. Returns 0, -ECONNREFUSED, -ETIMEDOUT (by the system), -ECANCELED, AIOL_ENOTASK,
- * or another error of connect(2) or of aiol_io_start().
+ * Thread: a task's. Returns 0, -ECONNREFUSED, -ETIMEDOUT (by the system), -ECANCELED, -ENOTSUP (the
+ * loop is simulated), AIOL_ENOTASK, or another error of connect(2) or of aiol_io_start().
  */
 AIOL_API int aiol_await_connect(int fd, const struct sockaddr *address, socklen_t address_bytes);
 

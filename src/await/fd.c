@@ -109,10 +109,20 @@ int aiol_await_send_all(int fd, const void *buffer, size_t size_bytes, size_t *r
     return rc;
 }
 
+/* Simulated descriptors come in connected pairs; their numbers must not reach the system. */
+static int begin_with_real_fd(struct aiol_task **ret_task)
+{
+    int rc = aiol__await_begin(ret_task);
+
+    if (rc == 0 && (*ret_task)->scheduler->loop->clock == AIOL_CLOCK_VIRTUAL)
+        return -ENOTSUP;
+    return rc;
+}
+
 int aiol_await_accept(int fd, int *ret_fd)
 {
     struct aiol_task *task;
-    int rc = aiol__await_begin(&task);
+    int rc = begin_with_real_fd(&task);
 
     while (rc == 0) {
         int peer_fd = aiol__sys_accept(fd);
@@ -132,7 +142,7 @@ int aiol_await_accept(int fd, int *ret_fd)
 int aiol_await_connect(int fd, const struct sockaddr *address, socklen_t address_bytes)
 {
     struct aiol_task *task;
-    int rc = aiol__await_begin(&task);
+    int rc = begin_with_real_fd(&task);
 
     if (rc < 0)
         return rc;
