@@ -99,8 +99,9 @@ AIOL_API int aiol_await_queue_join(struct aiol_queue *queue);
 
 /*
  * Wait until a descriptor can be read without blocking: data, the end, or an error is there. The
- * loop remembers the descriptor, so close it with aiol_fd_close(); close(2) is safe too, but leaves
- * it to the loop to find that out.
+ * loop remembers the descriptor, so close it with aiol_fd_close(), which refuses while somebody
+ * waits on it. After close(2), at a time when nobody does, the loop finds out by itself that the
+ * number is another descriptor's.
  *
  * Thread: a task's. Returns 0, -ECANCELED, AIOL_ENOTASK, or why the descriptor cannot be watched,
  * as aiol_io_start() does.

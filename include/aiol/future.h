@@ -30,7 +30,9 @@ struct aiol_future {
     void *data;
     void *value;
     int32_t status;
-    uint32_t state;
+    uint8_t state;
+    uint8_t is_freed;
+    uint8_t reserved_bytes[2];
     void *reserved;
 };
 

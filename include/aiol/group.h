@@ -10,7 +10,10 @@
 
 AIOL_BEGIN_DECLARATIONS
 
-/* What the first task that fails does to the others. Ending with -ECANCELED is not failing here. */
+/* What the first task that fails does to the others. Ending with -ECANCELED is not failing here;
+ * but it is the group's result where nothing worse happened, also if the group was cancelled on
+ * purpose.
+ */
 enum aiol_group_policy {
     AIOL_GROUP_CANCEL_ALL = 0, /* cancels the group */
     AIOL_GROUP_INDEPENDENT = 1 /* nothing */

@@ -1,7 +1,8 @@
 /*
  * Hooks around the blocking wait: what a language binding needs to give up and take back its lock,
- * and a program to flush what it has collected. They are called only when the turn really is about
- * to wait, never around a poll that does not block.
+ * and a program to flush what it has collected. They are called only when a turn is about to wait,
+ * not around a poll that is known not to block; what comes up in between may still end the wait at
+ * once.
  */
 #ifndef AIOL_HOOK_H
 #define AIOL_HOOK_H
@@ -15,7 +16,7 @@ typedef void (*aiol_hook_fn)(struct aiol_hook *hook, void *data);
 
 enum aiol_hook_place {
     AIOL_HOOK_BEFORE_WAIT = 0, /* may start things: what is ready then makes the wait not block */
-    AIOL_HOOK_AFTER_WAIT = 1   /* called before the clock is read and any event is handled */
+    AIOL_HOOK_AFTER_WAIT = 1   /* called before any event is handled; the clock is read around it */
 };
 
 struct aiol_hook {

@@ -35,6 +35,7 @@ struct aiol_io {
     struct aiol_loop *loop;
     aiol_io_fn callback;
     void *data;
+    uint64_t started_turn;
     int32_t fd;
     uint8_t wanted;
     uint8_t unref;

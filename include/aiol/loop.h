@@ -47,7 +47,8 @@ enum aiol_alive {
  * Make a loop. `options` may be NULL. The loop belongs to the caller, who frees it with
  * aiol_loop_free().
  *
- * Thread: any; the one that makes the loop runs it, or hands it on before anything is started.
+ * Thread: any. The loop is that thread's; another one takes it over by running it
+ * (aiol_loop_run_once() with 0 is enough) while nothing is started on it.
  * Returns 0, -EINVAL (an unknown option, a size of 0), -ENOMEM, or -EMFILE or -ENFILE (no
  * descriptor left for the poller).
  */
@@ -58,16 +59,18 @@ AIOL_API int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_
  * their functions are called with AIOL_ECLOSED before this returns, and so will be told whoever
  * posts later. Tasks that have ended without being awaited go with it. NULL is allowed.
  *
- * Thread: the loop's. Returns 0, or -EBUSY (the loop runs, or has started watchers, timers, hooks,
- * deferred calls or tasks: aiol_loop_alive_count() says of what kind; the unref'd ones count here).
+ * Thread: the loop's. Returns 0, or -EBUSY (the loop runs, has started watchers, timers, hooks,
+ * deferred calls or tasks, of which aiol_loop_alive_count() says of what kind and here the unref'd
+ * ones count too, or there are queues or objects of an aiol_..._new() that were not freed).
  */
 AIOL_API int aiol_loop_free(struct aiol_loop *loop);
 
 /*
  * Turn until nothing keeps the loop alive, or until aiol_loop_stop().
  *
- * When tasks are left and nothing can ever wake one of them (no watcher, timer or poster is there),
- * all tasks are cancelled, run to their end, and the run ends with -EDEADLK.
+ * When tasks are left and nothing can ever wake one of them (no watcher, timer or poster is there;
+ * a simulated descriptor that nothing is under way to does not count, nor do hooks), all tasks are
+ * cancelled, run to their end, and the run ends with -EDEADLK.
  *
  * Thread: the loop's. Returns 0 (nothing is alive any more), 1 (stopped), -EBUSY (this loop runs
  * already, or the caller is a task), -EPERM (another thread than before, while tasks are alive),

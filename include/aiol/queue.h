@@ -5,7 +5,8 @@
  *
  * An item changes hands only when a put or a get succeeds. Who waits is served in the order of
  * arrival: a waiting getter receives its item directly, and nobody who comes later can take it
- * away.
+ * away. Items are handed out in the order in which they came; when there are several getters, the
+ * one that got the first need not be the first to run.
  */
 #ifndef AIOL_QUEUE_H
 #define AIOL_QUEUE_H
@@ -87,7 +88,8 @@ AIOL_API int aiol_queue_shutdown(struct aiol_queue *queue, uint32_t how);
 AIOL_API size_t aiol_queue_count(const struct aiol_queue *queue);
 
 /*
- * The most items that were ever in the queue at one time.
+ * The most items that were ever in the queue at one time. Those that went straight to a waiting
+ * getter were never in it.
  *
  * Thread: the loop's. Cannot fail.
  */
@@ -211,7 +213,8 @@ AIOL_API void aiol_queue_joiner_init(struct aiol_queue_joiner *joiner, struct ai
 /*
  * Wait until every item that was put is done: the callback is called once, in a deferred phase.
  *
- * Thread: the loop's. Returns 0, or -EALREADY (it is started).
+ * Thread: the loop's. Returns 0, -EALREADY (it is started), or AIOL_ECLOSED (the queue or the loop
+ * is being freed).
  */
 AIOL_API int aiol_queue_joiner_start(struct aiol_queue_joiner *joiner);
 

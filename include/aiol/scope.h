@@ -60,7 +60,8 @@ AIOL_API int aiol_scope_leave(struct aiol_scope *scope, int result);
 /*
  * Cancel what runs inside the scope, from whichever callback or task of the loop.
  *
- * Thread: the loop's. Cannot fail; cancelling twice is cancelling once.
+ * Thread: the loop's. Cannot fail; cancelling twice is cancelling once, and a scope that has been
+ * left, or is all zeroes and was never entered, is not cancelled.
  */
 AIOL_API void aiol_scope_cancel(struct aiol_scope *scope);
 

@@ -2,6 +2,9 @@
  * Tasks: functions that run on a stack of their own, and wait by calling functions whose names
  * begin with aiol_await_ (aiol/await.h). Only inside such a call can a task be switched away.
  *
+ * A stack has 128 KiB of address space, of which only the touched pages cost memory, and below it a
+ * page that faults: keep large buffers elsewhere.
+ *
  * Prefer groups (aiol/group.h) to bare tasks: they need no handles, and nothing gets lost.
  */
 #ifndef AIOL_TASK_H

@@ -50,8 +50,9 @@ AIOL_API void aiol_timer_init(struct aiol_timer *timer, struct aiol_loop *loop,
 
 /*
  * Arm for one shot: the callback is called once, `after_ns` nanoseconds after the loop's clock
- * (aiol_loop_now_ns()). Arming an armed timer moves its deadline. 0 fires in the next timer phase,
- * never inside this call and never twice in one turn; what overflows is AIOL_NEVER.
+ * (aiol_loop_now_ns(), which is read anew if the loop does not run). Arming an armed timer moves
+ * its deadline. 0 fires in the next timer phase, never inside this call and never twice in one
+ * turn; what overflows is AIOL_NEVER.
  *
  * The callback may arm the timer again or free it. Does not allocate.
  *
@@ -60,7 +61,8 @@ AIOL_API void aiol_timer_init(struct aiol_timer *timer, struct aiol_loop *loop,
 AIOL_API int aiol_timer_start(struct aiol_timer *timer, uint64_t after_ns);
 
 /*
- * Arm for one shot at an absolute time of the loop's clock; one that has passed is as due as now.
+ * Arm for one shot at an absolute time of the loop's clock; one that has passed is due at once, and
+ * comes in the order of the deadlines all the same.
  * AIOL_NEVER arms it without ever firing: it keeps the loop alive until it is moved or stopped.
  *
  * Thread: the loop's. Returns 0, or AIOL_ECLOSED (the loop is being freed).

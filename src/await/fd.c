@@ -35,7 +35,7 @@ static int park_until_ready(struct aiol_task *task, int fd, uint32_t events)
     aiol_io_init(&io, task->scheduler->loop, fd, on_ready, &waiter);
     aiol__task_waiter_init(&waiter, task, &io, &io_source);
     rc = aiol_io_start(&io, events);
-    return rc < 0 ? rc : (int)aiol__task_park(task, &waiter);
+    return (int)(rc < 0 ? aiol__await_end(task, rc) : aiol__task_park(task, &waiter));
 }
 
 static int await_ready(int fd, uint32_t events)
@@ -67,7 +67,7 @@ int64_t aiol_await_recv(int fd, void *buffer, size_t size_bytes)
     do {
         size = aiol_fd_recv(task->scheduler->loop, fd, buffer, size_bytes);
         if (size != -EAGAIN)
-            return size;
+            return aiol__await_end(task, size);
         rc = park_until_ready(task, fd, AIOL_READABLE);
     } while (rc == 0);
     return rc;
@@ -84,7 +84,7 @@ int64_t aiol_await_send(int fd, const void *buffer, size_t size_bytes)
     do {
         size = aiol_fd_send(task->scheduler->loop, fd, buffer, size_bytes);
         if (size != -EAGAIN)
-            return size;
+            return aiol__await_end(task, size);
         rc = park_until_ready(task, fd, AIOL_WRITABLE);
     } while (rc == 0);
     return rc;
@@ -94,8 +94,11 @@ int aiol_await_send_all(int fd, const void *buffer, size_t size_bytes, size_t *r
 {
     const char *bytes = buffer;
     size_t sent_bytes = 0;
-    int rc = 0;
+    struct aiol_task *task;
+    int rc = aiol__await_begin(&task);
 
+    if (rc == 0 && size_bytes == 0)
+        rc = (int)aiol__await_end(task, 0);
     while (sent_bytes < size_bytes && rc == 0) {
         int64_t size = aiol_await_send(fd, bytes + sent_bytes, size_bytes - sent_bytes);
 
@@ -115,7 +118,7 @@ static int begin_with_real_fd(struct aiol_task **ret_task)
     int rc = aiol__await_begin(ret_task);
 
     if (rc == 0 && (*ret_task)->scheduler->loop->clock == AIOL_CLOCK_VIRTUAL)
-        return -ENOTSUP;
+        return (int)aiol__await_end(*ret_task, -ENOTSUP);
     return rc;
 }
 
@@ -130,10 +133,10 @@ int aiol_await_accept(int fd, int *ret_fd)
         if (peer_fd >= 0) {
             aiol__io_expect_new(task->scheduler->loop, peer_fd);
             *ret_fd = peer_fd;
-            return 0;
+            return (int)aiol__await_end(task, 0);
         }
         if (peer_fd != -EAGAIN)
-            return peer_fd;
+            return (int)aiol__await_end(task, peer_fd);
         rc = park_until_ready(task, fd, AIOL_READABLE);
     }
     return rc;
@@ -149,7 +152,7 @@ int aiol_await_connect(int fd, const struct sockaddr *address, socklen_t address
     rc = aiol__sys_connect(fd, address, address_bytes);
     /* EAGAIN: a Unix socket whose listener's backlog is full; there is nothing to wait for. */
     if (rc != -EINPROGRESS)
-        return rc;
+        return (int)aiol__await_end(task, rc);
     rc = park_until_ready(task, fd, AIOL_WRITABLE);
     return rc < 0 ? rc : aiol__sys_connect_result(fd);
 }

@@ -15,12 +15,12 @@ int aiol_await_future(struct aiol_future *future, void **ret_value)
     if (rc < 0)
         return rc;
     if (future->loop != task->scheduler->loop)
-        return -EINVAL;
+        return (int)aiol__await_end(task, -EINVAL);
     aiol__task_waiter_init(&waiter, task, future, &aiol__future_source);
     if (aiol__future_begin_wait(future, &waiter))
         rc = (int)aiol__task_park(task, &waiter);
     else
-        rc = future->status;
+        rc = (int)aiol__await_end(task, future->status);
     if (rc >= 0 && ret_value)
         *ret_value = waiter.slot;
     return rc;

@@ -10,11 +10,15 @@ int aiol_await_group(struct aiol_group *group)
 {
     struct aiol_task *task = aiol_task_current();
 
-    if (!group->opened)
-        return group->result < 0 ? group->result : -EINVAL;
+    int rc;
+
     if (!task)
         return AIOL_ENOTASK;
-    if (task->scope != &group->scope.tree)
-        return -EINVAL;
-    return aiol__group_finish(group);
+    if (!group->opened)
+        rc = group->result < 0 ? group->result : -EINVAL;
+    else if (task->scope != &group->scope.tree)
+        rc = -EINVAL;
+    else
+        rc = aiol__group_finish(group);
+    return (int)aiol__await_end(task, rc);
 }

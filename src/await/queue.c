@@ -16,11 +16,11 @@ static int await_queue(struct aiol_queue *queue, struct aiol__waiter *waiter, vo
     if (rc < 0)
         return rc;
     if (queue->loop != task->scheduler->loop)
-        return -EINVAL;
+        return (int)aiol__await_end(task, -EINVAL);
     aiol__task_waiter_init(waiter, task, queue, &aiol__queue_source);
     waiter->slot = slot;
     rc = operation(queue, waiter);
-    return rc == -EAGAIN ? (int)aiol__task_park(task, waiter) : rc;
+    return (int)(rc == -EAGAIN ? aiol__task_park(task, waiter) : aiol__await_end(task, rc));
 }
 
 int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)

@@ -14,29 +14,34 @@ static void withdraw_await(struct aiol__waiter *waiter)
 
 static const struct aiol__waiter_source task_source = {.withdraw = withdraw_await};
 
-int aiol_await_task(struct aiol_task *awaited, int *ret_result)
+static int wait_for_end(struct aiol_task *task, struct aiol_task *awaited)
 {
     struct aiol__waiter waiter;
+
+    aiol__task_waiter_init(&waiter, task, awaited, &task_source);
+    awaited->awaiting = &waiter;
+    return (int)aiol__task_park(task, &waiter);
+}
+
+int aiol_await_task(struct aiol_task *awaited, int *ret_result)
+{
     struct aiol_task *task;
     int rc = aiol__await_begin(&task);
 
     if (rc < 0)
         return rc;
     if (awaited == task)
-        return -EDEADLK;
-    if (awaited->scheduler != task->scheduler)
-        return -EINVAL;
-    if (awaited->awaiting)
-        return -EBUSY;
-    if (!awaited->is_done) {
-        aiol__task_waiter_init(&waiter, task, awaited, &task_source);
-        awaited->awaiting = &waiter;
-        rc = (int)aiol__task_park(task, &waiter);
-        if (rc < 0)
-            return rc;
+        rc = -EDEADLK;
+    else if (awaited->scheduler != task->scheduler)
+        rc = -EINVAL;
+    else if (awaited->awaiting)
+        rc = -EBUSY;
+    else if (!awaited->is_done)
+        rc = wait_for_end(task, awaited);
+    if (rc == 0) {
+        if (ret_result)
+            *ret_result = awaited->result;
+        aiol__task_free(awaited);
     }
-    if (ret_result)
-        *ret_result = awaited->result;
-    aiol__task_free(awaited);
-    return 0;
+    return (int)aiol__await_end(task, rc);
 }

@@ -124,6 +124,12 @@ static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
     return count;
 }
 
+static bool may_wake(const struct aiol__poller *poller)
+{
+    (void)poller;
+    return true;
+}
+
 /* A new epoll descriptor that already watches the wakeup descriptor; or -errno. */
 static int open_epoll(int wakeup_fd)
 {
@@ -202,6 +208,7 @@ static const struct aiol__poller_ops epoll_ops = {
     .modify = modify,
     .remove = remove_registration,
     .wait = wait_for_events,
+    .may_wake = may_wake,
     .reopen = reopen,
     .close = close_poller,
     .now_ns = now_ns,

@@ -49,6 +49,9 @@ struct aiol__poller_ops {
      */
     int (*wait)(struct aiol__poller *poller, uint64_t timeout_ns);
 
+    /* Could a registered descriptor still become ready while nothing in this process touches it? */
+    bool (*may_wake)(const struct aiol__poller *poller);
+
     /* Drop the system's poller with all registrations and make a new one, keeping the wakeup. On
      * failure the old one stays as it was. */
     int (*reopen)(struct aiol__poller *poller);

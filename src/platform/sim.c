@@ -15,6 +15,7 @@
 #include "base/allocator.h"
 #include "base/arithmetic.h"
 #include "base/list.h"
+#include "base/options.h"
 #include "platform/sys.h"
 
 #include <aiol/time.h>
@@ -228,6 +229,19 @@ static uint64_t next_arrival_ns(const struct sim_poller *sim)
     return earliest_ns;
 }
 
+static bool may_wake(const struct aiol__poller *poller)
+{
+    const struct sim_poller *sim = sim_of(poller);
+
+    for (int fd = 0; fd < sim->end_count; fd++) {
+        const struct end *end = &sim->ends[fd];
+
+        if (end->is_open && end->is_registered && (readiness(sim, end) & end->events))
+            return true;
+    }
+    return next_arrival_ns(sim) != AIOL_NEVER;
+}
+
 static int block_on_wakeup(struct sim_poller *sim)
 {
     struct pollfd wakeup = {.fd = sim->base.wakeup_fd, .events = POLLIN};
@@ -402,8 +416,10 @@ static int64_t fd_send(struct aiol__poller *poller, int fd, const void *buffer, 
     to = find_peer(sim, from);
     if (!to || to->eof_ns != AIOL_NEVER)
         return -EPIPE;
-    if (!has_room(sim, from))
+    if (!has_room(sim, from)) {
+        from->edge_writable = false; /* the next room is news */
         return -EAGAIN;
+    }
     size_bytes = aiol__min_size(size_bytes, to->capacity_bytes - to->held_bytes);
     while (sent_bytes < size_bytes) {
         int64_t rc = send_chunk(sim, to, (const unsigned char *)buffer + sent_bytes,
@@ -413,6 +429,8 @@ static int64_t fd_send(struct aiol__poller *poller, int fd, const void *buffer, 
             return sent_bytes ? (int64_t)sent_bytes : -ENOBUFS;
         sent_bytes += (size_t)rc;
     }
+    if (!has_room(sim, from))
+        from->edge_writable = false;
     return (int64_t)sent_bytes;
 }
 
@@ -455,6 +473,7 @@ static const struct aiol__poller_ops sim_ops = {
     .modify = modify,
     .remove = remove_registration,
     .wait = wait_for_events,
+    .may_wake = may_wake,
     .reopen = reopen,
     .close = close_poller,
     .now_ns = now_ns,
@@ -511,16 +530,12 @@ static int reserve_fd(struct sim_poller *sim, int start)
 int aiol__sim_stream_pair(struct aiol__poller *poller,
                           const struct aiol_sim_stream_options *options, int ret_fds[2])
 {
-    struct aiol_sim_stream_options chosen = {.size = sizeof chosen};
+    struct aiol_sim_stream_options chosen = {0};
     struct sim_poller *sim = sim_of(poller);
     int fds[2];
 
-    if (options) {
-        if (options->size == 0)
-            return -EINVAL;
-        memcpy(&chosen, options, aiol__min_size(options->size, sizeof chosen));
-    }
-    if (chosen.min_delay_ns > chosen.max_delay_ns)
+    if (aiol__read_options(&chosen, sizeof chosen, options) < 0 ||
+        chosen.min_delay_ns > chosen.max_delay_ns || chosen.max_delay_ns == AIOL_NEVER)
         return -EINVAL;
     if ((fds[0] = reserve_fd(sim, 0)) < 0)
         return fds[0];

@@ -32,19 +32,17 @@ int aiol_queue_new(struct aiol_loop *loop, size_t capacity, aiol_queue_destroy_f
         return AIOL_ECLOSED;
     if (is_bounded && aiol__product_overflows(capacity, sizeof queue->ring[0]))
         return -ENOMEM;
-    queue = aiol__allocate_zeroed(&loop->allocator, sizeof *queue);
+    queue = aiol__loop_allocate(loop, sizeof *queue);
     if (!queue)
         return -ENOMEM;
-    queue->loop = loop;
-    queue->capacity = capacity;
-    queue->destroy = destroy;
+    *queue = (struct aiol_queue){.loop = loop, .capacity = capacity, .destroy = destroy};
     aiol__list_init(&queue->getters);
     aiol__list_init(&queue->putters);
     aiol__list_init(&queue->joiners);
     if (is_bounded && capacity > 0) {
         queue->ring = aiol__allocate(&loop->allocator, capacity * sizeof queue->ring[0]);
         if (!queue->ring) {
-            aiol__release(&loop->allocator, queue);
+            aiol__loop_release(loop, queue);
             return -ENOMEM;
         }
         queue->ring_size = capacity;
@@ -200,15 +198,27 @@ int aiol_queue_done(struct aiol_queue *queue)
     return 0;
 }
 
+/* Destroy all items of a queue that accepts no more. A destructor may free the queue, so that it is
+ * not touched once the first is called. */
 static void destroy_items(struct aiol_queue *queue)
 {
-    while (queue->count > 0) {
-        void *item = pop(queue);
+    struct aiol_queue left = *queue;
 
-        finish(queue, 1);
-        if (queue->destroy)
-            queue->destroy(item);
+    queue->ring = NULL;
+    queue->ring_size = 0;
+    queue->first = 0;
+    queue->count = 0;
+    if (left.count > 0)
+        finish(queue, left.count);
+    aiol__callback_begin();
+    while (left.count > 0) {
+        void *item = pop(&left);
+
+        if (left.destroy)
+            left.destroy(item);
     }
+    aiol__callback_end();
+    aiol__release(&left.loop->allocator, left.ring);
 }
 
 int aiol_queue_shutdown(struct aiol_queue *queue, uint32_t how)
@@ -228,9 +238,15 @@ void aiol_queue_free(struct aiol_queue *queue)
 {
     struct aiol_loop *loop;
 
-    if (!queue || queue->is_freed)
+    if (!queue)
         return;
     loop = queue->loop;
+    aiol__loop_check_thread(loop);
+    if (queue->is_freed) {
+        /* In a callback that freeing it has called: the outer call releases the memory. */
+        aiol__completions_deliver(loop, queue);
+        return;
+    }
     queue->is_freed = true;
     queue->is_shut_down = true;
     aiol__waiters_complete(&queue->putters, AIOL_ECLOSED);
@@ -238,8 +254,7 @@ void aiol_queue_free(struct aiol_queue *queue)
     aiol__waiters_complete(&queue->joiners, AIOL_ECLOSED);
     aiol__completions_deliver(loop, queue);
     destroy_items(queue);
-    aiol__release(&loop->allocator, queue->ring);
-    aiol__release(&loop->allocator, queue);
+    aiol__loop_release(loop, queue);
 }
 
 size_t aiol_queue_count(const struct aiol_queue *queue)

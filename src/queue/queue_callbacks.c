@@ -1,6 +1,5 @@
 /* Get, put and join in callback form: the same waiters as the tasks', delivered as deferred calls.
  */
-#include "base/allocator.h"
 #include "queue/queue.h"
 #include "reactor/completion.h"
 #include "reactor/loop.h"
@@ -18,6 +17,8 @@ static int start(struct aiol__completion *completion, void *item,
 
     if (aiol__completion_is_active(completion))
         return -EALREADY;
+    if (queue->is_freed || queue->loop->is_closing)
+        return AIOL_ECLOSED;
     aiol__completion_begin(completion, queue, &aiol__queue_source);
     completion->waiter.slot = item;
     rc = operation(queue, &completion->waiter);
@@ -35,7 +36,7 @@ static void init(struct aiol__completion *completion, struct aiol_queue *queue,
 
 static void release(struct aiol__completion *completion, void *memory)
 {
-    aiol__release(&completion->delivery.loop->allocator, memory);
+    aiol__loop_release(completion->delivery.loop, memory);
 }
 
 static void deliver_get(struct aiol__completion *completion)
@@ -126,7 +127,7 @@ void aiol_queue_joiner_stop(struct aiol_queue_joiner *joiner)
 int aiol_queue_getter_new(struct aiol_queue *queue, aiol_queue_getter_fn callback, void *data,
                           struct aiol_queue_getter **ret_getter)
 {
-    struct aiol_queue_getter *getter = aiol__allocate(&queue->loop->allocator, sizeof *getter);
+    struct aiol_queue_getter *getter = aiol__loop_allocate(queue->loop, sizeof *getter);
 
     if (!getter)
         return -ENOMEM;
@@ -148,7 +149,7 @@ int aiol_queue_getter_free(struct aiol_queue_getter *getter)
 int aiol_queue_putter_new(struct aiol_queue *queue, aiol_queue_putter_fn callback, void *data,
                           struct aiol_queue_putter **ret_putter)
 {
-    struct aiol_queue_putter *putter = aiol__allocate(&queue->loop->allocator, sizeof *putter);
+    struct aiol_queue_putter *putter = aiol__loop_allocate(queue->loop, sizeof *putter);
 
     if (!putter)
         return -ENOMEM;
@@ -170,7 +171,7 @@ int aiol_queue_putter_free(struct aiol_queue_putter *putter)
 int aiol_queue_joiner_new(struct aiol_queue *queue, aiol_queue_joiner_fn callback, void *data,
                           struct aiol_queue_joiner **ret_joiner)
 {
-    struct aiol_queue_joiner *joiner = aiol__allocate(&queue->loop->allocator, sizeof *joiner);
+    struct aiol_queue_joiner *joiner = aiol__loop_allocate(queue->loop, sizeof *joiner);
 
     if (!joiner)
         return -ENOMEM;

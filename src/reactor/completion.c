@@ -53,28 +53,48 @@ int64_t aiol__completion_end(struct aiol__completion *completion)
     return completion->waiter.status;
 }
 
-static struct aiol__completion *find_completed(struct aiol__list *deferred, const void *object)
+/* The delivery behind `node`, if it is one for `object`. */
+static struct aiol_deferred *delivery_for(struct aiol__list *node, const void *object)
 {
-    for (struct aiol__list *node = deferred->next; node != deferred; node = node->next) {
-        struct aiol_deferred *call = container_of(node, struct aiol_deferred, node);
+    struct aiol_deferred *call = container_of(node, struct aiol_deferred, node);
 
-        if (call->callback == deliver && completion_of(call)->waiter.object == object)
-            return completion_of(call);
+    return call->callback == deliver && completion_of(call)->waiter.object == object ? call : NULL;
+}
+
+static void move_deliveries(struct aiol__list *to, struct aiol__list *from, const void *object)
+{
+    struct aiol__list *node = from->next;
+
+    while (node != from) {
+        struct aiol__list *next = node->next;
+
+        if (delivery_for(node, object)) {
+            aiol__list_remove(node);
+            aiol__list_append(to, node);
+        }
+        node = next;
     }
-    return NULL;
 }
 
 void aiol__completions_deliver(struct aiol_loop *loop, const void *object)
 {
-    for (;;) {
-        /* Anew each time, since what is called may change the lists. */
-        struct aiol__completion *completion = find_completed(&loop->deferred_batch, object);
+    struct aiol__list *now = &loop->deferred_now;
+    struct aiol__list *node;
 
-        if (!completion)
-            completion = find_completed(&loop->deferred, object);
-        if (!completion)
-            return;
-        aiol_deferred_stop(&completion->delivery);
-        completion->deliver(completion);
+    move_deliveries(now, &loop->deferred_batch, object);
+    move_deliveries(now, &loop->deferred, object);
+    aiol__callback_begin();
+    /* What is called may stop others, and close other objects, whose deliveries come behind these;
+     * or close this one again, which then delivers the rest itself. */
+    for (node = now->next; node != now;) {
+        struct aiol_deferred *call = delivery_for(node, object);
+
+        node = node->next;
+        if (!call)
+            continue;
+        aiol_deferred_stop(call);
+        call->callback(call, call->data);
+        node = now->next;
     }
+    aiol__callback_end();
 }

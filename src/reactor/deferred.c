@@ -54,7 +54,7 @@ void aiol__deferred_run(struct aiol_loop *loop)
 int aiol_deferred_new(struct aiol_loop *loop, aiol_deferred_fn callback, void *data,
                       struct aiol_deferred **ret_deferred)
 {
-    struct aiol_deferred *deferred = aiol__allocate(&loop->allocator, sizeof *deferred);
+    struct aiol_deferred *deferred = aiol__loop_allocate(loop, sizeof *deferred);
 
     if (!deferred)
         return -ENOMEM;
@@ -68,7 +68,7 @@ void aiol_deferred_free(struct aiol_deferred *deferred)
     if (!deferred)
         return;
     aiol_deferred_stop(deferred);
-    aiol__release(&deferred->loop->allocator, deferred);
+    aiol__loop_release(deferred->loop, deferred);
 }
 
 size_t aiol_deferred_size(void)

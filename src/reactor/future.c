@@ -1,7 +1,6 @@
 /* Futures: a result and a list of waiters, which are tasks or observers; a future can't tell them
  * apart. */
 #include "reactor/future.h"
-#include "base/allocator.h"
 #include "reactor/completion.h"
 #include "reactor/loop.h"
 
@@ -42,12 +41,21 @@ int aiol_future_set(struct aiol_future *future, int status, void *value)
     return 0;
 }
 
+static void withdraw_work(struct aiol_future *future)
+{
+    if (!future->withdraw)
+        return;
+    aiol__callback_begin();
+    future->withdraw(future, future->data);
+    aiol__callback_end();
+}
+
 int aiol_future_cancel(struct aiol_future *future)
 {
     int rc = aiol_future_set(future, -ECANCELED, NULL);
 
-    if (rc == 0 && future->withdraw)
-        future->withdraw(future, future->data);
+    if (rc == 0)
+        withdraw_work(future);
     return rc;
 }
 
@@ -67,19 +75,18 @@ int aiol_future_is_set(const struct aiol_future *future)
 
 void aiol_future_close(struct aiol_future *future)
 {
+    struct aiol_loop *loop = future->loop;
     bool was_pending = future->state == PENDING;
 
-    aiol__loop_check_thread(future->loop);
-    if (future->state == CLOSED)
-        return;
+    aiol__loop_check_thread(loop);
     future->state = CLOSED;
     if (was_pending) {
         future->status = AIOL_ECLOSED;
         complete_waiters(future, AIOL_ECLOSED, NULL);
-        if (future->withdraw)
-            future->withdraw(future, future->data);
+        withdraw_work(future);
     }
-    aiol__completions_deliver(future->loop, future);
+    /* Last, since an observer may end the memory's use: when it closes the future, or frees it. */
+    aiol__completions_deliver(loop, future);
 }
 
 bool aiol__future_begin_wait(struct aiol_future *future, struct aiol__waiter *waiter)
@@ -133,7 +140,7 @@ void aiol_future_observer_stop(struct aiol_future_observer *observer)
 int aiol_future_new(struct aiol_loop *loop, aiol_future_withdraw_fn withdraw, void *data,
                     struct aiol_future **ret_future)
 {
-    struct aiol_future *future = aiol__allocate(&loop->allocator, sizeof *future);
+    struct aiol_future *future = aiol__loop_allocate(loop, sizeof *future);
 
     if (!future)
         return -ENOMEM;
@@ -144,17 +151,21 @@ int aiol_future_new(struct aiol_loop *loop, aiol_future_withdraw_fn withdraw, vo
 
 void aiol_future_free(struct aiol_future *future)
 {
+    bool was_freed;
+
     if (!future)
         return;
+    was_freed = future->is_freed;
+    future->is_freed = true;
     aiol_future_close(future);
-    aiol__release(&future->loop->allocator, future);
+    if (!was_freed) /* else in an observer's callback, and the outer call releases it */
+        aiol__loop_release(future->loop, future);
 }
 
 int aiol_future_observer_new(struct aiol_future *future, aiol_future_observer_fn callback,
                              void *data, struct aiol_future_observer **ret_observer)
 {
-    struct aiol_future_observer *observer =
-        aiol__allocate(&future->loop->allocator, sizeof *observer);
+    struct aiol_future_observer *observer = aiol__loop_allocate(future->loop, sizeof *observer);
 
     if (!observer)
         return -ENOMEM;
@@ -168,7 +179,7 @@ void aiol_future_observer_free(struct aiol_future_observer *observer)
     if (!observer)
         return;
     aiol_future_observer_stop(observer);
-    aiol__release(&observer->completion.delivery.loop->allocator, observer);
+    aiol__loop_release(observer->completion.delivery.loop, observer);
 }
 
 size_t aiol_future_size(void)

@@ -55,7 +55,7 @@ void aiol__hooks_run(struct aiol_loop *loop, enum aiol_hook_place place)
 int aiol_hook_new(struct aiol_loop *loop, uint32_t place, aiol_hook_fn callback, void *data,
                   struct aiol_hook **ret_hook)
 {
-    struct aiol_hook *hook = aiol__allocate(&loop->allocator, sizeof *hook);
+    struct aiol_hook *hook = aiol__loop_allocate(loop, sizeof *hook);
 
     if (!hook)
         return -ENOMEM;
@@ -69,7 +69,7 @@ void aiol_hook_free(struct aiol_hook *hook)
     if (!hook)
         return;
     aiol_hook_stop(hook);
-    aiol__release(&hook->loop->allocator, hook);
+    aiol__loop_release(hook->loop, hook);
 }
 
 size_t aiol_hook_size(void)

@@ -72,7 +72,8 @@ static void mark_changed(struct aiol__io_table *table, int fd)
 {
     struct aiol__descriptor *descriptor = &table->descriptors[fd];
 
-    if (descriptor->is_changed || descriptor->wanted == descriptor->registered)
+    if (descriptor->is_changed ||
+        (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
         return;
     descriptor->is_changed = true;
     descriptor->next_changed = table->first_changed;
@@ -174,6 +175,7 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
     descriptor->registered = (uint8_t)events;
     descriptor->is_registered = true;
     descriptor->is_always_ready = false;
+    descriptor->must_confirm = false;
     return 0;
 }
 
@@ -197,9 +199,14 @@ static int ensure_registered(struct aiol_loop *loop, int fd, uint32_t events, bo
         }
         if (rc != -ENOENT && rc != -EBADF)
             return rc;
-        descriptor->is_registered = false;
     }
-    return register_new(loop, fd, events);
+    rc = register_new(loop, fd, events);
+    if (rc < 0 && descriptor->first) {
+        /* The registration is stale, and other watchers do not know: let the flush see to them. */
+        descriptor->must_confirm = true;
+        mark_changed(&loop->io, fd);
+    }
+    return rc;
 }
 
 static void link_watcher(struct aiol__descriptor *descriptor, struct aiol_io *io)
@@ -248,9 +255,14 @@ int aiol_io_start(struct aiol_io *io, uint32_t events)
     rc = ensure_registered(loop, io->fd, others | events, io->trusted);
     if (rc < 0)
         return rc;
+    /* An edge may have been dropped while this watcher did not want it: have the poller look again.
+     */
+    if (io->trusted && (events & AIOL_EDGE) && (events & ~(uint32_t)io->wanted))
+        table->descriptors[io->fd].must_confirm = true;
     io->trusted = true;
     if (!io->wanted) {
         link_watcher(&table->descriptors[io->fd], io);
+        io->started_turn = table->turn;
         table->active_count++;
         table->ref_count += !io->unref;
     }
@@ -277,6 +289,7 @@ static void unregister(struct aiol_loop *loop, int fd)
 {
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
 
+    descriptor->is_always_ready = false;
     if (!descriptor->is_registered)
         return;
     loop->poller->ops->remove(loop->poller, fd, descriptor->registered);
@@ -320,12 +333,14 @@ static int flush_one(struct aiol_loop *loop, int fd)
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
     int rc;
 
-    if (!descriptor->is_registered || descriptor->wanted == descriptor->registered)
+    if (!descriptor->is_registered ||
+        (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
         return 0;
     rc = loop->poller->ops->modify(loop->poller, fd, descriptor->generation, descriptor->registered,
                                    descriptor->wanted, false);
     if (rc == 0) {
         descriptor->registered = descriptor->wanted;
+        descriptor->must_confirm = false;
         return 0;
     }
     if (rc != -ENOENT && rc != -EBADF)
@@ -343,17 +358,23 @@ static int flush_one(struct aiol_loop *loop, int fd)
 int aiol__io_flush(struct aiol_loop *loop)
 {
     struct aiol__io_table *table = &loop->io;
+    int fd = table->first_changed;
+    int result = 0;
 
-    while (table->first_changed >= 0) {
-        int fd = table->first_changed;
+    table->first_changed = -1;
+    while (fd >= 0) {
+        int next = table->descriptors[fd].next_changed;
         int rc = flush_one(loop, fd);
 
-        if (rc < 0)
-            return rc; /* it stays on the list */
-        table->first_changed = table->descriptors[fd].next_changed;
         table->descriptors[fd].is_changed = false;
+        if (rc < 0)
+            mark_changed(table, fd); /* to be tried again */
+        /* Being told more than is wanted is no failure. */
+        if (rc < 0 && (table->descriptors[fd].wanted & ~table->descriptors[fd].registered))
+            result = rc;
+        fd = next;
     }
-    return 0;
+    return result;
 }
 
 static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
@@ -371,7 +392,8 @@ static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
     while ((node = aiol__walk_next(&loop->io.walk)) != NULL) {
         struct aiol_io *io = io_of(node);
 
-        if (io->wanted & ready)
+        /* Those that were started in this very phase wait for the next turn. */
+        if ((io->wanted & ready) && io->started_turn < loop->io.turn)
             io->callback(io, ready & (io->wanted | AIOL_HANGUP | AIOL_ERROR), io->data);
     }
 }
@@ -451,6 +473,7 @@ static void serve_always_ready(struct aiol_loop *loop)
 
 void aiol__io_serve(struct aiol_loop *loop, int event_count)
 {
+    loop->io.turn++;
     serve_events(loop, event_count);
     serve_always_ready(loop);
 }
@@ -482,7 +505,7 @@ void aiol_io_ref(struct aiol_io *io)
 int aiol_io_new(struct aiol_loop *loop, int fd, aiol_io_fn callback, void *data,
                 struct aiol_io **ret_io)
 {
-    struct aiol_io *io = aiol__allocate(&loop->allocator, sizeof *io);
+    struct aiol_io *io = aiol__loop_allocate(loop, sizeof *io);
 
     if (!io)
         return -ENOMEM;
@@ -496,7 +519,7 @@ void aiol_io_free(struct aiol_io *io)
     if (!io)
         return;
     aiol_io_close(io);
-    aiol__release(&io->loop->allocator, io);
+    aiol__loop_release(io->loop, io);
 }
 
 size_t aiol_io_size(void)

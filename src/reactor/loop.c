@@ -5,13 +5,13 @@
 #include "reactor/loop.h"
 #include "base/allocator.h"
 #include "base/arithmetic.h"
+#include "base/options.h"
 #include "platform/sys.h"
 
 #include <aiol/error.h>
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 #define DEFAULT_MAX_EVENTS 1024
 #define DEFAULT_MAX_TASK_STEPS 256
@@ -27,12 +27,12 @@ struct aiol_loop *aiol_loop_current(void)
 static int read_options(const struct aiol_loop_options *options,
                         struct aiol_loop_options *ret_chosen)
 {
-    *ret_chosen = (struct aiol_loop_options){.size = sizeof *ret_chosen};
-    if (options) {
-        if (options->size == 0)
-            return -EINVAL;
-        memcpy(ret_chosen, options, aiol__min_size(options->size, sizeof *ret_chosen));
-    }
+    int rc;
+
+    *ret_chosen = (struct aiol_loop_options){0};
+    rc = aiol__read_options(ret_chosen, sizeof *ret_chosen, options);
+    if (rc < 0)
+        return rc;
     if (ret_chosen->clock > AIOL_CLOCK_VIRTUAL || ret_chosen->reserved != 0 ||
         ret_chosen->max_events_per_turn > INT_MAX / 64)
         return -EINVAL;
@@ -73,6 +73,7 @@ int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_loop **re
     loop->max_task_steps = chosen.max_task_steps_per_turn;
     aiol__list_init(&loop->deferred);
     aiol__list_init(&loop->deferred_batch);
+    aiol__list_init(&loop->deferred_now);
     aiol__list_init(&loop->hooks[AIOL_HOOK_BEFORE_WAIT]);
     aiol__list_init(&loop->hooks[AIOL_HOOK_AFTER_WAIT]);
     aiol__io_init(&loop->io);
@@ -101,6 +102,9 @@ void aiol__loop_destroy(struct aiol_loop *loop)
 
     loop->is_closing = true;
     aiol__mailbox_close(loop->mailbox);
+    /* What was accepted is called, and cannot start anything any more. */
+    while (!aiol__list_is_empty(&loop->deferred))
+        aiol__deferred_run(loop);
     if (loop->guest)
         loop->guest->ops->free(loop->guest);
     aiol__io_free(loop);
@@ -122,7 +126,8 @@ int aiol_loop_free(struct aiol_loop *loop)
     if (loop->is_running || loop->is_closing || loop->io.active_count > 0 ||
         loop->wheel.active_count > 0 || !aiol__list_is_empty(&loop->deferred) ||
         !aiol__list_is_empty(&loop->hooks[AIOL_HOOK_BEFORE_WAIT]) ||
-        !aiol__list_is_empty(&loop->hooks[AIOL_HOOK_AFTER_WAIT]) || task_count(loop) > 0)
+        !aiol__list_is_empty(&loop->hooks[AIOL_HOOK_AFTER_WAIT]) || task_count(loop) > 0 ||
+        loop->object_count > 0)
         return -EBUSY;
     aiol__loop_destroy(loop);
     return 0;
@@ -151,6 +156,26 @@ static uint64_t bounded_timeout_ns(struct aiol_loop *loop, uint64_t max_wait_ns)
     return timeout_ns < max_wait_ns ? timeout_ns : max_wait_ns;
 }
 
+/* How long really to wait, when `timeout_ns` counts from the loop's clock, which is as old as the
+ * turn that ends. */
+static uint64_t without_elapsed_ns(struct aiol_loop *loop, uint64_t timeout_ns)
+{
+    uint64_t now_ns;
+
+    if (timeout_ns == 0 || timeout_ns == AIOL_NEVER)
+        return timeout_ns;
+    now_ns = loop->poller->ops->now_ns(loop->poller);
+    return aiol__saturating_sub(timeout_ns, aiol__saturating_sub(now_ns, loop->now_ns));
+}
+
+static void run_hooks_after_wait(struct aiol_loop *loop)
+{
+    if (aiol__list_is_empty(&loop->hooks[AIOL_HOOK_AFTER_WAIT]))
+        return;
+    aiol__hooks_run(loop, AIOL_HOOK_AFTER_WAIT);
+    aiol_loop_update_now(loop);
+}
+
 /* The wait phase: how many events there are, or -errno. */
 static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
 {
@@ -169,33 +194,43 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
     if (rc == 0 && timeout_ns > 0 && !aiol__mailbox_prepare_sleep(loop->mailbox))
         timeout_ns = 0;
     if (rc == 0)
-        rc = loop->poller->ops->wait(loop->poller, timeout_ns);
+        rc = loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
+    aiol_loop_update_now(loop);
     if (blocks)
-        aiol__hooks_run(loop, AIOL_HOOK_AFTER_WAIT);
+        run_hooks_after_wait(loop);
     return rc;
 }
 
-static int turn(struct aiol_loop *loop, uint64_t max_wait_ns)
+/* The phases after it. */
+static void serve(struct aiol_loop *loop, int event_count)
 {
-    int event_count = wait_for_events(loop, max_wait_ns);
-
-    if (event_count < 0)
-        return event_count;
-    aiol_loop_update_now(loop);
     aiol__io_serve(loop, event_count);
     aiol__mailbox_deliver(loop->mailbox);
     aiol__timers_run(loop);
     aiol__deferred_run(loop);
     if (loop->guest)
         loop->guest->ops->run(loop->guest);
+}
+
+static int turn(struct aiol_loop *loop, uint64_t max_wait_ns)
+{
+    int rc = wait_for_events(loop, max_wait_ns);
+
+    if (rc < 0)
+        return rc;
+    serve(loop, rc);
     return 0;
 }
 
 /* Nothing is there that could ever make a task ready. */
 static bool is_deadlocked(struct aiol_loop *loop)
 {
-    return task_count(loop) > 0 && loop->io.active_count == 0 && loop->wheel.active_count == 0 &&
-           loop->poster_count == 0 && aiol_loop_next_timeout_ns(loop) == AIOL_NEVER;
+    if (task_count(loop) == 0 || loop->wheel.active_count > 0 || loop->poster_count > 0 ||
+        aiol_loop_next_timeout_ns(loop) != AIOL_NEVER)
+        return false;
+    if (loop->io.active_count == 0)
+        return true;
+    return aiol__io_flush(loop) == 0 && !loop->poller->ops->may_wake(loop->poller);
 }
 
 static int enter(struct aiol_loop *loop, struct aiol_loop **ret_outer)
@@ -231,37 +266,40 @@ int aiol_loop_run(struct aiol_loop *loop)
 
     if (rc < 0)
         return rc;
-    while (rc == 0 && !loop->is_stopping && aiol_loop_is_alive(loop)) {
+    while (rc == 0 && aiol_loop_is_alive(loop)) {
+        /* After a deadlock the tasks are run to their end whatever they do. */
+        if (loop->is_stopping && !(was_deadlocked && task_count(loop) > 0))
+            break;
         if (is_deadlocked(loop)) {
             was_deadlocked = true;
             loop->guest->ops->cancel_all(loop->guest, false);
         }
         rc = turn(loop, AIOL_NEVER);
     }
-    if (rc == 0 && loop->is_stopping)
-        rc = 1;
-    else if (rc == 0 && was_deadlocked)
+    if (rc == 0 && was_deadlocked)
         rc = -EDEADLK;
+    else if (rc == 0 && loop->is_stopping)
+        rc = 1;
     loop->is_stopping = false;
     leave(loop, outer);
     return rc;
 }
 
-int aiol__loop_run_tasks_to_end(struct aiol_loop *loop)
+void aiol__loop_run_tasks_to_end(struct aiol_loop *loop)
 {
     struct aiol_loop *outer;
-    int rc = enter(loop, &outer);
 
-    if (rc < 0)
-        return rc;
-    if (loop->guest)
-        loop->guest->ops->cancel_all(loop->guest, true);
-    while (rc == 0 && task_count(loop) > 0) {
-        loop->is_stopping = false;
-        rc = turn(loop, AIOL_NEVER);
+    if (!loop->guest || enter(loop, &outer) < 0)
+        return;
+    loop->guest->ops->cancel_all(loop->guest, true);
+    while (task_count(loop) > 0) {
+        /* Cancelled tasks wait for nothing but one another, so polling may fail. */
+        int rc = wait_for_events(loop, 0);
+
+        serve(loop, rc < 0 ? 0 : rc);
     }
+    loop->is_stopping = false;
     leave(loop, outer);
-    return rc;
 }
 
 int aiol_loop_run_once(struct aiol_loop *loop, uint64_t timeout_ns)
@@ -297,6 +335,32 @@ void aiol_loop_update_now(struct aiol_loop *loop)
         loop->now_ns = now_ns;
 }
 
+void aiol__callback_begin(void)
+{
+    if (current_loop && current_loop->guest)
+        current_loop->guest->ops->hide_task(current_loop->guest);
+}
+
+void aiol__callback_end(void)
+{
+    if (current_loop && current_loop->guest)
+        current_loop->guest->ops->show_task(current_loop->guest);
+}
+
+void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes)
+{
+    void *object = aiol__allocate(&loop->allocator, size_bytes);
+
+    loop->object_count += object != NULL;
+    return object;
+}
+
+void aiol__loop_release(struct aiol_loop *loop, void *object)
+{
+    loop->object_count--;
+    aiol__release(&loop->allocator, object);
+}
+
 uint64_t aiol_deadline_after(uint64_t after_ns)
 {
     uint64_t now_ns = current_loop ? current_loop->now_ns : aiol__sys_monotonic_ns();
@@ -307,8 +371,8 @@ uint64_t aiol_deadline_after(uint64_t after_ns)
 int aiol_loop_is_alive(const struct aiol_loop *loop)
 {
     return loop->io.ref_count > 0 || loop->timer_ref_count > 0 ||
-           !aiol__list_is_empty(&loop->deferred) || loop->poster_ref_count > 0 ||
-           task_count(loop) > 0;
+           !aiol__list_is_empty(&loop->deferred) || !aiol__list_is_empty(&loop->deferred_batch) ||
+           loop->poster_ref_count > 0 || task_count(loop) > 0;
 }
 
 static uint64_t count_nodes(const struct aiol__list *list)

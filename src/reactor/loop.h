@@ -27,6 +27,7 @@ struct aiol__descriptor {
     bool is_changed;      /* on the list of changed ones */
     bool is_always_ready; /* cannot be polled */
     bool is_listed_ready; /* and is in the list of those */
+    bool must_confirm;    /* tell the poller again, although nothing has changed */
 };
 
 /* Part: io.c */
@@ -38,6 +39,7 @@ struct aiol__io_table {
     int always_ready_count;
     int always_ready_capacity;
     struct aiol__walk walk; /* the watchers of the descriptor that is being served */
+    uint64_t turn;
     uint64_t active_count;
     uint64_t ref_count;
     unsigned stale_turns;  /* turns in a row in which the poller sent stale events */
@@ -53,6 +55,9 @@ struct aiol__guest_ops {
     bool (*is_ready)(const struct aiol__guest *guest);
     void (*run)(struct aiol__guest *guest);
     bool (*is_inside)(const struct aiol__guest *guest); /* is the caller one of its tasks? */
+    /* Around a callback that runs inside a call: if that was a task's, its callback is not. */
+    void (*hide_task)(struct aiol__guest *guest);
+    void (*show_task)(struct aiol__guest *guest);
     void (*cancel_all)(struct aiol__guest *guest, bool and_new_ones);
     void (*free)(struct aiol__guest *guest);
 };
@@ -60,6 +65,7 @@ struct aiol__guest_ops {
 struct aiol__guest {
     const struct aiol__guest_ops *ops;
     uint64_t alive_count;
+    unsigned hidden_depth;
 };
 
 struct aiol_loop {
@@ -78,11 +84,13 @@ struct aiol_loop {
     struct aiol__io_table io;
     struct aiol__list deferred;       /* deferred.c: to be called in the next phase */
     struct aiol__list deferred_batch; /* and in the one that is under way */
+    struct aiol__list deferred_now;   /* completion.c: of objects that are being closed */
     struct aiol__list hooks[2];       /* hook.c: by place */
     struct aiol__walk hook_walk;
     uint64_t poster_count; /* poster.c */
     uint64_t poster_ref_count;
     uint64_t timer_ref_count; /* timer.c */
+    uint64_t object_count;    /* allocated by aiol__loop_allocate() */
     struct aiol__wheel wheel;
 };
 
@@ -93,9 +101,17 @@ static inline void aiol__loop_check_thread(const struct aiol_loop *loop)
     (void)loop;
 }
 
-/* Cancel all tasks, and turn until the last one has ended, whatever else is alive. 0 or an error as
- * aiol_loop_run() returns, but for -EDEADLK. */
-int aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
+/* Cancel all tasks, and turn until the last one has ended, whatever else is alive or fails. */
+void aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
+
+/* Around each callback that runs inside a call (item destructors, withdrawing, what a close tells):
+ * it is no part of the task that made the call, and so cannot switch it away. */
+void aiol__callback_begin(void);
+void aiol__callback_end(void);
+
+/* Memory for an object that the user frees. The loop cannot be freed before it. */
+void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes);
+void aiol__loop_release(struct aiol_loop *loop, void *object);
 
 /* Free without asking whether anything is started. What still is will never be touched again. */
 void aiol__loop_destroy(struct aiol_loop *loop);

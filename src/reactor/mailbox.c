@@ -10,12 +10,14 @@
 static struct aiol_post sleeping;
 static struct aiol_post closed;
 
-static void forget_wake(int status, void *data)
+static void deliver_wake(int status, void *data)
 {
     struct aiol__mailbox *mailbox = data;
 
-    (void)status;
-    atomic_store(&mailbox->wake_is_posted, false);
+    /* Others that came after the post was taken out of the list are not to be forgotten. One that
+     * came before that makes a turn too many, which is no harm. */
+    if (atomic_exchange(&mailbox->wake_count, 0) > 1 && status == 0)
+        aiol__mailbox_wake(mailbox);
 }
 
 int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailbox **ret_mailbox)
@@ -32,8 +34,8 @@ int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailb
     }
     atomic_init(&mailbox->head, NULL);
     atomic_init(&mailbox->reference_count, 1);
-    atomic_init(&mailbox->wake_is_posted, false);
-    aiol_post_init(&mailbox->wake_post, forget_wake, mailbox);
+    atomic_init(&mailbox->wake_count, 0);
+    mailbox->wake_post = (struct aiol_post){.callback = deliver_wake, .data = mailbox};
     mailbox->allocator = *allocator;
     *ret_mailbox = mailbox;
     return 0;
@@ -78,7 +80,7 @@ int aiol__mailbox_wake(struct aiol__mailbox *mailbox)
 {
     if (aiol__mailbox_is_closed(mailbox))
         return AIOL_ECLOSED;
-    if (atomic_exchange(&mailbox->wake_is_posted, true))
+    if (atomic_fetch_add(&mailbox->wake_count, 1) > 0)
         return 0;
     return aiol__mailbox_push(mailbox, &mailbox->wake_post);
 }

@@ -29,7 +29,7 @@
 struct aiol__mailbox {
     _Atomic(struct aiol_post *) head;
     atomic_uint reference_count;
-    atomic_bool wake_is_posted;
+    atomic_uint wake_count; /* since the wake post was last delivered; above 0 it is posted */
     struct aiol_post wake_post;
     struct aiol__wakeup wakeup;
     struct aiol_allocator allocator;

@@ -27,13 +27,21 @@ static int start(struct aiol_timer *timer, uint64_t deadline_ns, uint64_t period
         loop->timer_ref_count += !timer->unref;
     timer->period_ns = period_ns;
     timer->repeat = (uint8_t)repeat;
-    aiol__wheel_arm(&loop->wheel, timer, deadline_ns, loop->now_ns);
+    aiol__wheel_arm(&loop->wheel, timer, deadline_ns);
     return 0;
+}
+
+/* From now on. While the loop does not run its clock stands still, for however long. */
+static uint64_t deadline_after_ns(struct aiol_loop *loop, uint64_t after_ns)
+{
+    if (!loop->is_running)
+        aiol_loop_update_now(loop);
+    return aiol__saturating_add(loop->now_ns, after_ns);
 }
 
 int aiol_timer_start(struct aiol_timer *timer, uint64_t after_ns)
 {
-    return start(timer, aiol__saturating_add(timer->loop->now_ns, after_ns), 0, 0);
+    return start(timer, deadline_after_ns(timer->loop, after_ns), 0, 0);
 }
 
 int aiol_timer_start_at(struct aiol_timer *timer, uint64_t deadline_ns)
@@ -45,7 +53,7 @@ int aiol_timer_start_every(struct aiol_timer *timer, uint64_t period_ns, uint32_
 {
     if (period_ns == 0 || period_ns == AIOL_NEVER || repeat > AIOL_FIXED_DELAY)
         return -EINVAL;
-    return start(timer, aiol__saturating_add(timer->loop->now_ns, period_ns), period_ns, repeat);
+    return start(timer, deadline_after_ns(timer->loop, period_ns), period_ns, repeat);
 }
 
 void aiol_timer_stop(struct aiol_timer *timer)
@@ -78,7 +86,7 @@ void aiol__timers_run(struct aiol_loop *loop)
     while ((timer = aiol__wheel_take_due(&loop->wheel)) != NULL) {
         /* Armed again before the call, since the callback may free it. */
         if (timer->period_ns)
-            aiol__wheel_arm(&loop->wheel, timer, next_deadline_ns(timer, now_ns), now_ns);
+            aiol__wheel_arm(&loop->wheel, timer, next_deadline_ns(timer, now_ns));
         else
             loop->timer_ref_count -= !timer->unref;
         timer->callback(timer, timer->data);
@@ -121,7 +129,7 @@ void aiol_timer_ref(struct aiol_timer *timer)
 int aiol_timer_new(struct aiol_loop *loop, aiol_timer_fn callback, void *data,
                    struct aiol_timer **ret_timer)
 {
-    struct aiol_timer *timer = aiol__allocate(&loop->allocator, sizeof *timer);
+    struct aiol_timer *timer = aiol__loop_allocate(loop, sizeof *timer);
 
     if (!timer)
         return -ENOMEM;
@@ -135,7 +143,7 @@ void aiol_timer_free(struct aiol_timer *timer)
     if (!timer)
         return;
     aiol_timer_stop(timer);
-    aiol__release(&timer->loop->allocator, timer);
+    aiol__loop_release(timer->loop, timer);
 }
 
 size_t aiol_timer_size(void)

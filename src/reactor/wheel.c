@@ -27,6 +27,7 @@ void aiol__wheel_init(struct aiol__wheel *wheel, uint64_t now_ns)
 {
     *wheel = (struct aiol__wheel){.tick = tick_of(now_ns)};
     aiol__list_init(&wheel->due);
+    aiol__list_init(&wheel->never);
     for (unsigned level = 0; level < AIOL__WHEEL_LEVELS; level++) {
         for (unsigned digit = 0; digit < AIOL__WHEEL_SLOTS; digit++)
             aiol__list_init(&wheel->slots[level][digit]);
@@ -40,6 +41,11 @@ static void place(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t 
     uint64_t difference;
     unsigned level, digit;
 
+    timer->state = AIOL__TIMER_WAITING;
+    if (timer->deadline_ns == AIOL_NEVER) {
+        aiol__list_append(&wheel->never, &timer->node);
+        return;
+    }
     if (tick < first_tick)
         tick = first_tick;
     difference = tick ^ wheel->tick;
@@ -48,7 +54,6 @@ static void place(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t 
     aiol__list_append(&wheel->slots[level][digit], &timer->node);
     wheel->occupied[level] |= UINT64_C(1) << digit;
     wheel->occupied_levels |= UINT32_C(1) << level;
-    timer->state = AIOL__TIMER_WAITING;
 }
 
 static void mark_empty(struct aiol__wheel *wheel, unsigned level, unsigned digit)
@@ -64,20 +69,14 @@ static void unlink_timer(struct aiol__wheel *wheel, struct aiol_timer *timer)
     bool is_alone = neighbour == timer->node.prev; /* then that is the head of its list */
 
     aiol__list_remove(&timer->node);
-    if (is_alone && timer->state == AIOL__TIMER_WAITING) {
+    if (is_alone && neighbour != &wheel->due && neighbour != &wheel->never) {
         unsigned index = (unsigned)(neighbour - &wheel->slots[0][0]);
 
         mark_empty(wheel, index / AIOL__WHEEL_SLOTS, index % AIOL__WHEEL_SLOTS);
     }
 }
 
-static uint64_t first_tick_from(const struct aiol__wheel *wheel, uint64_t now_ns)
-{
-    return tick_of(now_ns) > wheel->tick ? tick_of(now_ns) : wheel->tick;
-}
-
-void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t deadline_ns,
-                     uint64_t now_ns)
+void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t deadline_ns)
 {
     uint64_t old_deadline_ns = timer->deadline_ns;
 
@@ -89,7 +88,7 @@ void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64
         wheel->active_count++;
     else
         unlink_timer(wheel, timer);
-    place(wheel, timer, first_tick_from(wheel, now_ns));
+    place(wheel, timer, wheel->tick);
 }
 
 void aiol__wheel_disarm(struct aiol__wheel *wheel, struct aiol_timer *timer)
@@ -147,7 +146,8 @@ uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
         struct aiol__list postponed;
 
         for (struct aiol__list *node = timers->next; node != timers; node = node->next) {
-            if (++scanned > SCAN_LIMIT)
+            /* On the lowest level the beginning may be now, and would not let time pass. */
+            if (++scanned > SCAN_LIMIT && slot.level > 0)
                 return start_tick << TICK_BITS;
             if (timer_of(node)->deadline_ns < earliest_ns)
                 earliest_ns = timer_of(node)->deadline_ns;
@@ -225,8 +225,12 @@ static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers)
     while ((node = aiol__list_take_first(timers)) != NULL) {
         struct aiol_timer *timer = timer_of(node);
 
-        if (timer->deadline_ns > wheel->phase_ns || timer->sequence >= wheel->phase_number ||
-            timer->deadline_ns == AIOL_NEVER) {
+        /* Pushed back: others may come before it, also in this phase. */
+        if (tick_of(timer->deadline_ns) > wheel->tick) {
+            place(wheel, timer, wheel->tick);
+            continue;
+        }
+        if (timer->deadline_ns > wheel->phase_ns || timer->sequence >= wheel->phase_number) {
             place(wheel, timer, now_tick);
             continue;
         }

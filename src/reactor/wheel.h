@@ -33,15 +33,15 @@ struct aiol__wheel {
     uint64_t active_count;
     uint32_t occupied_levels;
     uint64_t occupied[AIOL__WHEEL_LEVELS];
-    struct aiol__list due; /* taken from the slot that is being fired, in order */
+    struct aiol__list due;   /* taken from the slot that is being fired, in order */
+    struct aiol__list never; /* armed without a deadline: in no slot */
     struct aiol__list slots[AIOL__WHEEL_LEVELS][AIOL__WHEEL_SLOTS];
 };
 
 void aiol__wheel_init(struct aiol__wheel *wheel, uint64_t now_ns);
 
 /* Arm at `deadline_ns`; an armed timer is moved. */
-void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t deadline_ns,
-                     uint64_t now_ns);
+void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t deadline_ns);
 void aiol__wheel_disarm(struct aiol__wheel *wheel, struct aiol_timer *timer);
 
 /* A lower bound for the earliest deadline, exact but for crowded slots; AIOL_NEVER when there is

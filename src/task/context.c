@@ -12,6 +12,7 @@
 #endif
 
 #ifdef AIOL__ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef AIOL__TSAN
@@ -28,11 +29,17 @@ unsigned aiol__stack_announce(struct aiol__stack_area area)
 #endif
 }
 
-void aiol__stack_retract(unsigned number)
+void aiol__stack_retract(struct aiol__stack_area area, unsigned number)
 {
 #ifdef VALGRIND_STACK_REGISTER
     VALGRIND_STACK_DEREGISTER(number);
 #endif
+#ifdef AIOL__ASAN
+    /* Frames that were never returned from are still marked, for whoever gets these addresses next.
+     */
+    __asan_unpoison_memory_region(area.low, area.size_bytes);
+#endif
+    (void)area;
     (void)number;
 }
 

@@ -72,9 +72,10 @@ void aiol__context_entered(struct aiol__context *context);
 void *aiol__fiber_new(void);
 void aiol__fiber_free(void *fiber);
 
-/* Tell valgrind of a stack; the number it is known by. */
+/* Tell valgrind of a stack, which returns the number it is known by; and the tools that it is one
+ * no more. */
 unsigned aiol__stack_announce(struct aiol__stack_area area);
-void aiol__stack_retract(unsigned number);
+void aiol__stack_retract(struct aiol__stack_area area, unsigned number);
 
 #if defined(AIOL__ASAN) || defined(AIOL__TSAN)
 void aiol__context_switch(struct aiol__context *from, struct aiol__context *to);

@@ -83,8 +83,12 @@ void aiol__group_task_ended(struct aiol_group *group, int result)
 {
     group->running_count--;
     note_result(group, result);
-    if (group->running_count == 0 && group->awaiting)
-        aiol__waiter_complete(group->awaiting, 0);
+    if (group->running_count == 0 && group->awaiting) {
+        struct aiol__waiter *awaiting = group->awaiting;
+
+        group->awaiting = NULL;
+        aiol__waiter_complete(awaiting, 0);
+    }
 }
 
 int aiol__group_finish(struct aiol_group *group)
@@ -94,11 +98,11 @@ int aiol__group_finish(struct aiol_group *group)
     struct aiol_task *task = group->scope.tree.task;
     struct aiol__waiter waiter;
 
-    if (group->running_count > 0) {
+    /* Again when others were spawned between the end of the last one and this task's turn. */
+    while (group->running_count > 0) {
         aiol__task_waiter_init(&waiter, task, group, &source);
         group->awaiting = &waiter;
         aiol__task_park(task, &waiter);
-        group->awaiting = NULL;
     }
     group->opened = false;
     return aiol__scope_leave(&group->scope, group->result);

@@ -4,28 +4,30 @@
 
 #include <errno.h>
 
-struct main_task {
-    aiol_task_fn fn;
-    void *arg;
-    int result;
-    bool has_ended;
-};
-
-static int run_main(void *arg)
+/* The run awaits the end of its task as another task would; being woken is stopping the loop. */
+static void stop_loop(struct aiol__waiter *waiter)
 {
-    struct main_task *main_task = arg;
+    aiol_loop_stop(waiter->owner);
+}
 
-    main_task->result = main_task->fn(main_task->arg);
-    main_task->has_ended = true;
-    aiol_loop_stop(aiol_loop_current());
-    return 0;
+static int run_on(struct aiol_loop *loop, const struct aiol__spawn *spawn)
+{
+    struct aiol__waiter end = {.wake = stop_loop, .owner = loop};
+    struct aiol_task *task;
+    int rc = aiol__task_spawn(loop, spawn, &task);
+
+    if (rc < 0)
+        return rc;
+    aiol__waiter_init(&end, task, NULL);
+    task->awaiting = &end;
+    rc = aiol_loop_run(loop);
+    aiol__loop_run_tasks_to_end(loop);
+    return rc < 0 ? rc : task->result;
 }
 
 int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn fn, void *arg)
 {
-    struct main_task main_task = {.fn = fn, .arg = arg};
-    struct aiol__spawn spawn = {
-        .fn = run_main, .arg = &main_task, .place = __builtin_return_address(0)};
+    struct aiol__spawn spawn = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
     struct aiol_loop *loop;
     int rc;
 
@@ -34,13 +36,9 @@ int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn fn, void
     rc = aiol_loop_new(options, &loop);
     if (rc < 0)
         return rc;
-    rc = aiol__task_spawn(loop, &spawn, NULL);
-    if (rc == 0)
-        rc = aiol_loop_run(loop);
-    if (rc >= 0)
-        rc = aiol__loop_run_tasks_to_end(loop);
+    rc = run_on(loop, &spawn);
     aiol__loop_destroy(loop);
-    return rc < 0 || !main_task.has_ended ? rc : main_task.result;
+    return rc;
 }
 
 int aiol_run(aiol_task_fn fn, void *arg)

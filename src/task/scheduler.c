@@ -94,6 +94,12 @@ void aiol__task_waiter_init(struct aiol__waiter *waiter, struct aiol_task *task,
 
 int64_t aiol__task_park(struct aiol_task *task, struct aiol__waiter *waiter)
 {
+    /* Its scope may have been cancelled since the call began, while it was woken for nothing. */
+    if (task->scope->cancelled && waiter->source->withdraw) {
+        waiter->source->withdraw(waiter);
+        aiol__scope_note_cut(task->scope);
+        return -ECANCELED;
+    }
     task->parked = waiter;
     switch_away(task->scheduler);
     return waiter->status;
@@ -116,17 +122,22 @@ void aiol__task_interrupt(struct aiol_task *task)
     aiol__waiter_complete(waiter, -ECANCELED);
 }
 
+int64_t aiol__await_end(struct aiol_task *task, int64_t result)
+{
+    if (--task->budget == 0)
+        aiol__task_yield(task);
+    return result;
+}
+
 int aiol__await_begin(struct aiol_task **ret_task)
 {
     struct aiol_task *task = current_task;
 
     if (!task)
         return AIOL_ENOTASK;
-    if (--task->budget == 0)
-        aiol__task_yield(task);
     if (task->scope->cancelled) {
         aiol__scope_note_cut(task->scope);
-        return -ECANCELED;
+        return (int)aiol__await_end(task, -ECANCELED);
     }
     *ret_task = task;
     return 0;
@@ -155,6 +166,19 @@ static void run(struct aiol__guest *guest)
 static bool is_inside(const struct aiol__guest *guest)
 {
     return scheduler_of_guest(guest)->current != NULL;
+}
+
+static void hide_task(struct aiol__guest *guest)
+{
+    if (guest->hidden_depth++ == 0)
+        current_task = NULL;
+}
+
+static void show_task(struct aiol__guest *guest)
+{
+    /* It may be that there was no scheduler when it began. */
+    if (guest->hidden_depth > 0 && --guest->hidden_depth == 0)
+        current_task = scheduler_of_guest(guest)->current;
 }
 
 static void cancel_all(struct aiol__guest *guest, bool and_new_ones)
@@ -192,6 +216,8 @@ static const struct aiol__guest_ops guest_ops = {
     .is_ready = is_ready,
     .run = run,
     .is_inside = is_inside,
+    .hide_task = hide_task,
+    .show_task = show_task,
     .cancel_all = cancel_all,
     .free = free_scheduler,
 };

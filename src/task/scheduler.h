@@ -78,9 +78,13 @@ int aiol__group_finish(struct aiol_group *group);
 /* The loop's scheduler, made if need be; NULL when there is no memory. */
 struct aiol__scheduler *aiol__scheduler_of(struct aiol_loop *loop);
 
-/* Begin an awaiting call: AIOL_ENOTASK, -ECANCELED, or 0 and the task. Makes a task yield that has
- * made many such calls without waiting. */
+/* Begin an awaiting call: AIOL_ENOTASK, -ECANCELED, or 0 and the task. Does not switch tasks if it
+ * returns 0: what the caller is about to wait for is still there. */
 int aiol__await_begin(struct aiol_task **ret_task);
+
+/* End an awaiting call that did not have to wait, with its result: a task that has made many such
+ * calls yields, lest it starve the others. The awaited object may be gone afterwards. */
+int64_t aiol__await_end(struct aiol_task *task, int64_t result);
 
 /* Make `waiter` one that wakes `task` and waits for `object`. */
 void aiol__task_waiter_init(struct aiol__waiter *waiter, struct aiol_task *task, void *object,

@@ -94,6 +94,12 @@ void aiol__scope_set_deadline(struct aiol_scope *scope, uint64_t deadline_ns)
         aiol_timer_start_at(timer, deadline_ns);
 }
 
+static bool is_on_stack(const struct aiol__stack *stack, const void *address)
+{
+    return (uintptr_t)address >= (uintptr_t)stack->low &&
+           (uintptr_t)address < (uintptr_t)stack->low + stack->size_bytes;
+}
+
 int aiol__scope_enter(struct aiol_scope *scope, enum aiol__scope_kind kind, uint64_t deadline_ns)
 {
     struct aiol_task *task = aiol_task_current();
@@ -103,7 +109,7 @@ int aiol__scope_enter(struct aiol_scope *scope, enum aiol__scope_kind kind, uint
         return AIOL_ENOTASK;
     aiol__scope_node_open(&scope->tree, task->scope, task, kind);
     task->scope = &scope->tree;
-    if ((uintptr_t)scope >= (uintptr_t)task->stack->low && (uintptr_t)scope < task->lowest_scope)
+    if (is_on_stack(task->stack, scope) && (uintptr_t)scope < task->lowest_scope)
         task->lowest_scope = (uintptr_t)scope;
     aiol_timer_init(&scope->deadline, task->scheduler->loop, on_deadline, scope);
     aiol__scope_set_deadline(scope, deadline_ns);

@@ -34,9 +34,12 @@ void aiol__stack_pool_free(struct aiol__stack_pool *pool)
         struct aiol__stack_slab *slab = pool->slabs;
 
         for (unsigned i = 0; i < slab->cut_count; i++) {
-            aiol__stack_retract(slab->stacks[i].announced);
-            if (slab->stacks[i].fiber)
-                aiol__fiber_free(slab->stacks[i].fiber);
+            struct aiol__stack *stack = &slab->stacks[i];
+
+            aiol__stack_retract((struct aiol__stack_area){stack->low, stack->size_bytes},
+                                stack->announced);
+            if (stack->fiber)
+                aiol__fiber_free(stack->fiber);
         }
         pool->slabs = slab->next;
         aiol__unmap(slab->memory, slab->memory_bytes);

@@ -148,8 +148,9 @@ void aiol__task_main(void *arg)
     result = task->fn(task->arg);
     if (task->scope != &task->own) {
         volatile char here;
-        volatile char *skipped =
-            __builtin_alloca((uintptr_t)&here - task->lowest_scope + STACK_ALIGNMENT);
+        uintptr_t lowest = task->lowest_scope < (uintptr_t)&here ? task->lowest_scope
+                                                                 : (uintptr_t)&here;
+        volatile char *skipped = __builtin_alloca((uintptr_t)&here - lowest + STACK_ALIGNMENT);
 
         *skipped = 0;
         close_leftover_scopes(task);
