@@ -102,10 +102,18 @@ static struct end *find_peer(const struct sim_poller *sim, const struct end *end
     return end->peer < 0 ? NULL : &sim->ends[end->peer];
 }
 
+/* The clock may come close to the end of time, but AIOL_NEVER means never. */
+static uint64_t later_ns(const struct sim_poller *sim, uint64_t delay_ns)
+{
+    uint64_t time_ns = aiol__saturating_add(sim->now_ns, delay_ns);
+
+    return time_ns == AIOL_NEVER ? AIOL_NEVER - 1 : time_ns;
+}
+
 static uint64_t random_arrival(struct sim_poller *sim, struct end *to)
 {
     uint64_t delay_ns = random_between(sim, to->min_delay_ns, to->max_delay_ns);
-    uint64_t arrival_ns = aiol__saturating_add(sim->now_ns, delay_ns);
+    uint64_t arrival_ns = later_ns(sim, delay_ns);
 
     if (arrival_ns < to->last_arrival_ns)
         arrival_ns = to->last_arrival_ns;
@@ -261,7 +269,7 @@ static int wait_for_events(struct aiol__poller *poller, uint64_t timeout_ns)
 
     if (count > 0 || timeout_ns == 0)
         return count;
-    until_ns = aiol__saturating_add(sim->now_ns, timeout_ns);
+    until_ns = timeout_ns == AIOL_NEVER ? AIOL_NEVER : later_ns(sim, timeout_ns);
     arrival_ns = next_arrival_ns(sim);
     if (arrival_ns < until_ns)
         until_ns = arrival_ns;

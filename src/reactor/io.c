@@ -436,10 +436,10 @@ static void serve_events(struct aiol_loop *loop, int count)
     }
     /* What was taken out in this very turn may have had an event in it: that is no sign of
      * anything. */
-    if (!was_stale)
+    if (was_stale)
+        loop->io.stale_turns += !loop->io.has_unregistered;
+    else if (count < loop->poller->max_events) /* else it may be waiting behind the others */
         loop->io.stale_turns = 0;
-    else if (!loop->io.has_unregistered)
-        loop->io.stale_turns++;
     if (loop->io.stale_turns >= MAX_STALE_TURNS) {
         loop->io.stale_turns = 0;
         rebuild_poller(loop);

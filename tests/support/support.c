@@ -1,4 +1,5 @@
 #include "support.h"
+#include "platform/sys.h"
 
 #include <dirent.h>
 #include <stdatomic.h>
@@ -7,14 +8,21 @@
 
 static atomic_long alive;
 static atomic_long made;
+static atomic_long fails_at; /* the allocation of this number fails; 0: none does */
 static int fds_before;
+static struct aiol__sys sys_before;
+static uint64_t fake_now_ns;
+
+static bool is_to_fail(void)
+{
+    return atomic_fetch_add(&made, 1) + 1 == atomic_load(&fails_at);
+}
 
 static void *counting_allocate(void *context, size_t size_bytes)
 {
-    void *memory = malloc(size_bytes);
+    void *memory = is_to_fail() ? NULL : malloc(size_bytes);
 
     (void)context;
-    atomic_fetch_add(&made, 1);
     if (memory)
         atomic_fetch_add(&alive, 1);
     return memory;
@@ -23,8 +31,7 @@ static void *counting_allocate(void *context, size_t size_bytes)
 static void *counting_reallocate(void *context, void *memory, size_t size_bytes)
 {
     (void)context;
-    atomic_fetch_add(&made, 1);
-    return realloc(memory, size_bytes);
+    return is_to_fail() ? NULL : realloc(memory, size_bytes);
 }
 
 static void counting_release(void *context, void *memory)
@@ -50,6 +57,48 @@ long allocations_made(void)
     return atomic_load(&made);
 }
 
+void fail_allocation(long number)
+{
+    atomic_store(&fails_at, number ? atomic_load(&made) + number : 0);
+}
+
+void note(struct notes *notes, char mark)
+{
+    if (notes->length < sizeof notes->text - 1)
+        notes->text[notes->length++] = mark;
+}
+
+static int tell_fake_time(clockid_t clock, struct timespec *time)
+{
+    (void)clock;
+    time->tv_sec = (time_t)(fake_now_ns / AIOL_SECOND);
+    time->tv_nsec = (long)(fake_now_ns % AIOL_SECOND);
+    return 0;
+}
+
+/* What is ready is there at once; else the time that would have been slept has passed. */
+static int wait_in_fake_time(int poller_fd, struct epoll_event *events, int count,
+                             const struct timespec *timeout)
+{
+    int ready = sys_before.epoll_wait(poller_fd, events, count, 0);
+
+    if (ready == 0)
+        fake_now_ns += (uint64_t)timeout->tv_sec * AIOL_SECOND + (uint64_t)timeout->tv_nsec;
+    return ready;
+}
+
+void begin_fake_time(uint64_t now_ns)
+{
+    fake_now_ns = now_ns;
+    aiol__sys.clock_gettime = tell_fake_time;
+    aiol__sys.epoll_pwait2 = wait_in_fake_time;
+}
+
+void pass_fake_time(uint64_t ns)
+{
+    fake_now_ns += ns;
+}
+
 int count_open_fds(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -68,6 +117,8 @@ int begin_test(void **state)
     (void)state;
     atomic_store(&alive, 0);
     atomic_store(&made, 0);
+    atomic_store(&fails_at, 0);
+    sys_before = aiol__sys;
     fds_before = count_open_fds();
     return 0;
 }
@@ -77,6 +128,7 @@ int end_test(void **state)
     int fds = count_open_fds();
 
     (void)state;
+    aiol__sys = sys_before;
     if (allocations_alive() != 0)
         print_error("left behind: %ld allocations\n", allocations_alive());
     if (fds != fds_before)

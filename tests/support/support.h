@@ -17,11 +17,14 @@
 
 #include <aiol.h>
 
+#include <stdbool.h>
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin_test, end_test)
 
 /* Elements of an array. */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* end_test() also puts the system-call table (platform/sys.h) back as begin_test() found it. */
 int begin_test(void **state);
 int end_test(void **state);
 
@@ -31,6 +34,21 @@ extern const struct aiol_allocator counting_allocator;
  */
 long allocations_alive(void);
 long allocations_made(void);
+
+/* Make one call for memory fail: the next one is number 1; 0 for none after all. */
+void fail_allocation(long number);
+
+/* The order in which things happened, a letter each: callbacks note, the test compares the text. */
+struct notes {
+    char text[128];
+    size_t length;
+};
+void note(struct notes *notes, char mark);
+
+/* Until the end of the test loops with a real poller live in a time that only passes by waiting,
+ * which takes none, and by passing it. */
+void begin_fake_time(uint64_t now_ns);
+void pass_fake_time(uint64_t ns);
 
 /* A loop with the counting allocator. */
 struct aiol_loop *new_loop(void);
