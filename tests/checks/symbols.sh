@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# What the compiled library refers to and offers. Memory and system calls are reached only by way of
+# src/base and src/platform, so that a test can make each of them fail and a simulated loop makes
+# none. The shared library exports what include/ declares and nothing else, and the static one has
+# no name that could clash with a program's. The stack is not executable.
+set -euo pipefail
+source "$(dirname "$0")/../setup.sh"
+need gcc libc6-dev cmake ninja-build binutils
+
+calls='malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|strdup|strndup
+mmap|munmap|mremap|mprotect|madvise|brk|sbrk
+open|openat|creat|close|close_range|read|readv|pread|write|writev|pwrite|lseek|fsync|ftruncate
+stat|fstat|lstat|fstatat|statx|rename|unlink|mkdir|rmdir|pipe|pipe2|dup|dup2|dup3|fcntl|ioctl
+socket|socketpair|bind|listen|accept|accept4|connect|shutdown|getsockopt|setsockopt|getsockname
+getpeername|recv|recvfrom|recvmsg|recvmmsg|send|sendto|sendmsg|sendmmsg|sendfile|splice
+poll|ppoll|select|pselect|epoll_\w+|eventfd|timerfd_\w+|signalfd|inotify_\w+|kqueue|kevent
+clock_\w+|gettimeofday|time|nanosleep|usleep|sleep|getrandom|getentropy|random|rand|syscall
+signal|sigaction|sigprocmask|pthread_sigmask|sigaltstack|kill|raise|fork|vfork|execve|posix_spawnp?
+waitpid|waitid|wait4|pthread_create|pthread_kill|getenv|setenv|printf|puts|perror|exit|_exit|abort'
+calls=${calls//$'\n'/|}
+
+built=$root/build/checks
+build checks "aio-loop-static aio-loop-shared" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+cd "$built/CMakeFiles/aio-loop-objects.dir"
+failed=0
+
+for object in $(find src -name '*.o' ! -path 'src/base/*' ! -path 'src/platform/*' | sort); do
+    source=${object%.o}
+    for call in $(nm -u "$object" | awk '{ print $2 }' | grep -xE "(__)?($calls)(64)?(_chk)?"); do
+        line=$(grep -nw -m 1 "$call" "$root/$source" | cut -d: -f1)
+        echo "$source:${line:-1}: refers to $call: go through src/base or src/platform"
+        failed=1
+    done
+done
+
+cd "$root"
+declared=$(cat include/*.h include/aiol/*.h | tr '\n' ' ' |
+    grep -oE 'AIOL_API [^;(]*\(' | grep -oE 'aiol_\w+\($' | tr -d '(' | sort)
+exported=$(nm -D --defined-only "$built/libaio-loop.so" | awk '{ print $3 }' | sort)
+for name in $(comm -23 <(echo "$declared") <(echo "$exported")); do
+    echo "$(grep -nwr -m 1 "$name" include | cut -d: -f1,2): $name is declared, but not exported"
+    failed=1
+done
+for name in $(comm -13 <(echo "$declared") <(echo "$exported")); do
+    echo "libaio-loop.so: exports $name, which no AIOL_API in include/ declares"
+    failed=1
+done
+for name in $(nm -g --defined-only "$built/libaio-loop.a" | awk 'NF == 3 { print $3 }' |
+    grep -v '^aiol_'); do
+    echo "libaio-loop.a: defines $name, which does not begin with aiol_"
+    failed=1
+done
+
+if ! readelf -lW "$built/libaio-loop.so" | grep GNU_STACK | grep -q 'RW  '; then
+    echo "libaio-loop.so: its stack is executable"
+    failed=1
+fi
+exit $failed
