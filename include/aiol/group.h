@@ -46,8 +46,8 @@ AIOL_API int aiol_group_open(struct aiol_group *group, uint32_t policy);
  * the task that opened the group and by those in it, also while it is being awaited. Failing to
  * spawn counts as a failure of the group, so that the result may be left to aiol_await_group().
  *
- * Thread: the loop's. Returns 0, -ECANCELED (the group is cancelled), -ENOMEM, -ENOTSUP, or why
- * opening failed; then the function is not called, and what it was to own is still the caller's.
+ * Thread: the loop's. Returns 0, -ECANCELED (the group is cancelled), -ENOMEM, or why opening
+ * failed; then the function is not called, and what it was to own is still the caller's.
  */
 AIOL_API int aiol_group_spawn(struct aiol_group *group, aiol_task_fn fn, void *arg);
 

@@ -23,9 +23,10 @@ typedef int (*aiol_task_fn)(void *arg);
  * Run `fn(arg)` as a task on a loop of its own, and tidy up: tasks that it left behind are
  * cancelled and run to their end.
  *
- * Thread: any, but not in a task. Returns what `fn` returned; -EBUSY (called in a task); -EDEADLK
- * (nothing could ever have woken it, see aiol_loop_run()); or why the loop or the task could not be
- * made, as aiol_loop_new() and aiol_task_spawn() do.
+ * Thread: any, but not in a task. Returns what `fn` returned, or AIOL_ESCOPE (that was no
+ * failure, but it left a scope or a group open); -EBUSY (called in a task); -EDEADLK (nothing could
+ * ever have woken it, see aiol_loop_run()); what the system's polling call says; or why the loop or
+ * the task could not be made, as aiol_loop_new() and aiol_task_spawn() do.
  */
 AIOL_API int aiol_run(aiol_task_fn fn, void *arg);
 
@@ -45,7 +46,7 @@ AIOL_API int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn
  * aiol_task_detach(). Without (NULL) the task is detached from the start.
  *
  * Thread: the loop's. Returns 0, -ENOMEM (no memory or stack; the function will not be called),
- * -ENOTSUP (tasks were not built for this processor), or AIOL_ECLOSED (the loop is being freed).
+ * or AIOL_ECLOSED (the loop is being freed).
  */
 AIOL_API int aiol_task_spawn(struct aiol_loop *loop, aiol_task_fn fn, void *arg,
                              struct aiol_task **ret_task);

@@ -131,7 +131,7 @@ int aiol_await_accept(int fd, int *ret_fd)
         int peer_fd = aiol__sys_accept(fd);
 
         if (peer_fd >= 0) {
-            aiol__io_expect_new(task->scheduler->loop, peer_fd);
+            aiol__io_table_expect_new(task->scheduler->loop, peer_fd);
             *ret_fd = peer_fd;
             return (int)aiol__await_end(task, 0);
         }

@@ -28,7 +28,7 @@ int aiol_fd_close(struct aiol_loop *loop, int fd)
     aiol__loop_check_thread(loop);
     if (fd < 0)
         return -EBADF;
-    rc = aiol__io_forget(loop, fd);
+    rc = aiol__io_table_forget(loop, fd);
     if (rc < 0)
         return rc;
     return loop->poller->ops->fd_close(loop->poller, fd);

@@ -76,7 +76,7 @@ int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_loop **re
     aiol__list_init(&loop->deferred_now);
     aiol__list_init(&loop->hooks[AIOL_HOOK_BEFORE_WAIT]);
     aiol__list_init(&loop->hooks[AIOL_HOOK_AFTER_WAIT]);
-    aiol__io_init(&loop->io);
+    aiol__io_table_init(&loop->io);
 
     rc = aiol__mailbox_new(&loop->allocator, &loop->mailbox);
     if (rc < 0)
@@ -107,7 +107,7 @@ void aiol__loop_destroy(struct aiol_loop *loop)
         aiol__deferred_run(loop);
     if (loop->guest)
         loop->guest->ops->free(loop->guest);
-    aiol__io_free(loop);
+    aiol__io_table_free(loop);
     loop->poller->ops->close(loop->poller);
     aiol__mailbox_release(loop->mailbox);
     aiol__release(&allocator, loop);
@@ -187,7 +187,7 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
         aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
         timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
     }
-    rc = aiol__io_flush(loop);
+    rc = aiol__io_table_flush(loop);
     /* A change that the poller refuses may have made a descriptor ready. */
     if (rc == 0 && timeout_ns > 0 && loop->io.always_ready_count > 0)
         timeout_ns = 0;
@@ -230,7 +230,7 @@ static bool is_deadlocked(struct aiol_loop *loop)
         return false;
     if (loop->io.active_count == 0)
         return true;
-    return aiol__io_flush(loop) == 0 && !loop->poller->ops->may_wake(loop->poller);
+    return aiol__io_table_flush(loop) == 0 && !loop->poller->ops->may_wake(loop->poller);
 }
 
 static int enter(struct aiol_loop *loop, struct aiol_loop **ret_outer)
@@ -414,7 +414,7 @@ int aiol_loop_prepare(struct aiol_loop *loop)
     aiol__loop_check_thread(loop);
     if (loop->is_running)
         return -EBUSY;
-    rc = aiol__io_flush(loop);
+    rc = aiol__io_table_flush(loop);
     if (rc == 0)
         aiol__mailbox_prepare_sleep(loop->mailbox);
     return rc;

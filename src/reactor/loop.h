@@ -5,8 +5,8 @@
 #ifndef AIOL__REACTOR_LOOP_H
 #define AIOL__REACTOR_LOOP_H
 
-#include "base/walk.h"
 #include "platform/poller.h"
+#include "reactor/io_table.h"
 #include "reactor/mailbox.h"
 #include "reactor/wheel.h"
 
@@ -15,36 +15,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-
-/* What the table knows of a descriptor; its index is the descriptor's number. */
-struct aiol__descriptor {
-    struct aiol__list *first; /* the watchers that are started, in a circle without a head */
-    uint32_t generation;      /* of the registration, or of the last one; 0: never registered */
-    int32_t next_changed;     /* the next descriptor on the list of changed ones; -1 ends it */
-    uint8_t wanted;           /* what the watchers want together, and AIOL_EDGE */
-    uint8_t registered;       /* what the poller was told */
-    bool is_registered;
-    bool is_changed;      /* on the list of changed ones */
-    bool is_always_ready; /* cannot be polled */
-    bool is_listed_ready; /* and is in the list of those */
-    bool must_confirm;    /* tell the poller again, although nothing has changed */
-};
-
-/* Part: io.c */
-struct aiol__io_table {
-    struct aiol__descriptor *descriptors;
-    int capacity;
-    int first_changed;
-    int *always_ready; /* descriptors that cannot be polled, in the order of their starts */
-    int always_ready_count;
-    int always_ready_capacity;
-    struct aiol__walk walk; /* the watchers of the descriptor that is being served */
-    uint64_t turn;
-    uint64_t active_count;
-    uint64_t ref_count;
-    unsigned stale_turns;  /* turns in a row in which the poller sent stale events */
-    bool has_unregistered; /* in the turn that is under way */
-};
 
 /*
  * What stands above the reactor and runs in each turn: the scheduler of tasks, if there is one. The
@@ -116,17 +86,8 @@ void aiol__loop_release(struct aiol_loop *loop, void *object);
 /* Free without asking whether anything is started. What still is will never be touched again. */
 void aiol__loop_destroy(struct aiol_loop *loop);
 
-void aiol__io_init(struct aiol__io_table *table);
-void aiol__io_free(struct aiol_loop *loop);
-/* Tell the poller what has changed. 0 or -errno. */
-int aiol__io_flush(struct aiol_loop *loop);
 /* Serve the events of the last wait, then the descriptors that are always ready. */
 void aiol__io_serve(struct aiol_loop *loop, int event_count);
-/* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */
-int aiol__io_forget(struct aiol_loop *loop, int fd);
-/* A descriptor number that the system has just handed out: what is known of it is out of date. */
-void aiol__io_expect_new(struct aiol_loop *loop, int fd);
-
 void aiol__timers_run(struct aiol_loop *loop);
 void aiol__deferred_run(struct aiol_loop *loop);
 void aiol__hooks_run(struct aiol_loop *loop, enum aiol_hook_place place);

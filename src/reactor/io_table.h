@@ -1,0 +1,84 @@
+/*
+ * The table of descriptors, indexed by their numbers: what the poller was told against what the
+ * watchers want now. The difference goes to the poller once a turn.
+ *
+ *     start/stop ──> wanted changes ──> entry on the list of changed ones ──> flush before the wait
+ *
+ * An event names a descriptor and the generation of its registration, never an address. If the
+ * generation is not the entry's, the event belongs to a descriptor that was closed while a
+ * duplicate of it lives on somewhere, and is dropped. Such a registration cannot be taken out by
+ * its number any more; if it goes on sending, the poller is made anew.
+ *
+ * A registration outlives its watchers' stop, since starting again is common; and it may be stale,
+ * since users close descriptors. So a watcher that starts for the first time does not trust it, but
+ * has the poller confirm it.
+ */
+#ifndef AIOL__REACTOR_IO_TABLE_H
+#define AIOL__REACTOR_IO_TABLE_H
+
+#include "base/walk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct aiol_loop;
+
+/* What the table knows of a descriptor; its index is the descriptor's number. */
+struct aiol__descriptor {
+    struct aiol__list *first; /* the watchers that are started, in a circle without a head */
+    uint32_t generation;      /* of the registration, or of the last one; 0: never registered */
+    int32_t next_changed;     /* the next descriptor on the list of changed ones; -1 ends it */
+    uint8_t wanted;           /* what the watchers want together, and AIOL_EDGE */
+    uint8_t registered;       /* what the poller was told */
+    bool is_registered;
+    bool is_changed;      /* on the list of changed ones */
+    bool is_always_ready; /* cannot be polled */
+    bool is_listed_ready; /* and is in the list of those */
+    bool must_confirm;    /* tell the poller again, although nothing has changed */
+};
+
+struct aiol__io_table {
+    struct aiol__descriptor *descriptors;
+    int capacity;
+    int first_changed;
+    int *always_ready; /* descriptors that cannot be polled, in the order of their starts */
+    int always_ready_count;
+    int always_ready_capacity;
+    struct aiol__walk walk; /* the watchers of the descriptor that is being served */
+    uint64_t turn;
+    uint64_t active_count;
+    uint64_t ref_count;
+    unsigned stale_turns;  /* turns in a row in which the poller sent stale events */
+    bool has_unregistered; /* in the turn that is under way */
+};
+
+void aiol__io_table_init(struct aiol__io_table *table);
+void aiol__io_table_free(struct aiol_loop *loop);
+
+/* The entry of a number; NULL when the table does not reach that far. */
+struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int fd);
+
+/* See that the poller knows the descriptor, for `events` if it has to be told now. `is_trusted`:
+ * what was registered before is still so. 0 or an error as aiol_io_start() returns. */
+int aiol__io_table_register(struct aiol_loop *loop, int fd, uint32_t events, bool is_trusted);
+
+/* Take the registration out, at once. */
+void aiol__io_table_unregister(struct aiol_loop *loop, int fd);
+
+/* What the watchers want from now on; the poller is told in the next flush. */
+void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
+
+/* Tell the poller what has changed. What it refuses is tried again the next time; an error is
+ * returned when events that are wanted would be missed for that. */
+int aiol__io_table_flush(struct aiol_loop *loop);
+
+/* Make the poller anew with all that is wanted, and nothing else. */
+void aiol__io_table_rebuild(struct aiol_loop *loop);
+
+/* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */
+int aiol__io_table_forget(struct aiol_loop *loop, int fd);
+
+/* A number that the system has just handed out: what is known of it is out of date. */
+void aiol__io_table_expect_new(struct aiol_loop *loop, int fd);
+
+#endif
