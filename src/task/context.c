@@ -6,8 +6,8 @@
 #include "task/context.h"
 
 #if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #endif
 #endif
 
@@ -41,6 +41,14 @@ void aiol__stack_retract(struct aiol__stack_area area, unsigned number)
 #endif
     (void)area;
     (void)number;
+}
+
+void aiol__stack_revive(struct aiol__stack_area area)
+{
+#ifdef VALGRIND_MAKE_MEM_DEFINED
+    VALGRIND_MAKE_MEM_DEFINED(area.low, area.size_bytes);
+#endif
+    (void)area;
 }
 
 void *aiol__fiber_new(void)

@@ -77,6 +77,9 @@ void aiol__fiber_free(void *fiber);
 unsigned aiol__stack_announce(struct aiol__stack_area area);
 void aiol__stack_retract(struct aiol__stack_area area, unsigned number);
 
+/* Tell valgrind that frames which were returned from, but not overwritten, are to be read again. */
+void aiol__stack_revive(struct aiol__stack_area area);
+
 #if defined(AIOL__ASAN) || defined(AIOL__TSAN)
 void aiol__context_switch(struct aiol__context *from, struct aiol__context *to);
 /* The last switch away from a stack: `from` is not its context but one that may be forgotten. */

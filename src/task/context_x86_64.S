@@ -1,6 +1,6 @@
 /*
- * Context switch for x86-64, System V ABI: rbx, rbp, r12-r15, rsp and the control words of SSE and x87
- * belong to the callee; the rest is the caller's, who has saved what it needs.
+ * Context switch for x86-64, System V ABI: rbx, rbp, r12-r15, rsp and the control words of SSE and
+ * x87 belong to the callee; the rest is the caller's, who has saved what it needs.
  *
  * It leaves by a jump, not by ret: the processor predicts that a ret goes back to the latest call,
  * which is the one of the task that is left, and would be wrong each time. For a control-flow

@@ -150,9 +150,10 @@ void aiol__task_main(void *arg)
         volatile char here;
         uintptr_t lowest = task->lowest_scope < (uintptr_t)&here ? task->lowest_scope
                                                                  : (uintptr_t)&here;
-        volatile char *skipped = __builtin_alloca((uintptr_t)&here - lowest + STACK_ALIGNMENT);
+        size_t skipped_bytes = (uintptr_t)&here - lowest + STACK_ALIGNMENT;
+        volatile char *skipped = __builtin_alloca(skipped_bytes);
 
-        *skipped = 0;
+        aiol__stack_revive((struct aiol__stack_area){(void *)(uintptr_t)skipped, skipped_bytes});
         close_leftover_scopes(task);
         if (result >= 0)
             result = AIOL_ESCOPE;

@@ -1,4 +1,4 @@
-"""Drive an echo server: echo.py PROGRAM. Two peers at once, many bytes, a half-close, a clean stop."""
+"""Drive an echo server: echo.py PROGRAM. Several peers, many bytes, half-closes, a clean stop."""
 import signal
 import socket
 import subprocess
