@@ -15,10 +15,10 @@ static int await_queue(struct aiol_queue *queue, struct aiol__waiter *waiter, vo
 
     if (rc < 0)
         return rc;
-    if (queue->loop != task->scheduler->loop)
-        return (int)aiol__await_end(task, -EINVAL);
     aiol__task_waiter_init(waiter, task, queue, &aiol__queue_source);
     waiter->slot = slot;
+    if (queue->loop != task->scheduler->loop)
+        return (int)aiol__await_end(task, -EINVAL);
     rc = operation(queue, waiter);
     return (int)(rc == -EAGAIN ? aiol__task_park(task, waiter) : aiol__await_end(task, rc));
 }

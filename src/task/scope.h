@@ -22,7 +22,7 @@ void aiol__scope_node_open(struct aiol__scope_node *node, struct aiol__scope_nod
                            struct aiol_task *task, enum aiol__scope_kind kind);
 /* Take it out again; nothing is below it any more. */
 void aiol__scope_node_close(struct aiol__scope_node *node);
-void aiol__scope_node_cancel(struct aiol__scope_node *node);
+void aiol__scope_node_cancel(struct aiol__scope_node *root);
 
 /* An awaiting call in `node` has returned -ECANCELED: note it with all whose doing it is. */
 void aiol__scope_note_cut(struct aiol__scope_node *node);

@@ -12,7 +12,7 @@
 #define STACK_BYTES ((size_t)128 * 1024)
 #endif
 #define COLOURS 16
-#define COLOUR_BYTES 128
+#define COLOUR_BYTES ((size_t)128)
 
 struct aiol__stack_slab {
     struct aiol__stack_slab *next;
