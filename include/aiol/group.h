@@ -43,8 +43,9 @@ AIOL_API int aiol_group_open(struct aiol_group *group, uint32_t policy);
 
 /*
  * Spawn a task into the group: `fn(arg)` is entered exactly once if this succeeds. May be called by
- * the task that opened the group and by those in it, also while it is being awaited. Failing to
- * spawn counts as a failure of the group, so that the result may be left to aiol_await_group().
+ * the task that opened the group, by those in it and by others, also while it is being awaited.
+ * Failing to spawn counts as a failure of the group, so that the result may be left to
+ * aiol_await_group().
  *
  * Thread: the loop's. Returns 0, -ECANCELED (the group is cancelled), -ENOMEM, or why opening
  * failed; then the function is not called, and what it was to own is still the caller's.

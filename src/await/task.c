@@ -38,10 +38,12 @@ int aiol_await_task(struct aiol_task *awaited, int *ret_result)
         rc = -EBUSY;
     else if (!awaited->is_done)
         rc = wait_for_end(task, awaited);
-    if (rc == 0) {
-        if (ret_result)
-            *ret_result = awaited->result;
-        aiol__task_free(awaited);
-    }
-    return (int)aiol__await_end(task, rc);
+    if (rc < 0)
+        return (int)aiol__await_end(task, rc);
+    /* Without a yield: to have ended, the other task has had its turn, and the handle is to be gone
+     * in the same moment in which the result is taken. */
+    if (ret_result)
+        *ret_result = awaited->result;
+    aiol__task_free(awaited);
+    return 0;
 }

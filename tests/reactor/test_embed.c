@@ -111,13 +111,16 @@ static void note_timer(struct aiol_timer *timer, void *data)
 
 static void test_a_loop_runs_inside_another_loop(void **state)
 {
-    struct aiol_loop *outer = new_loop(), *inner = new_loop();
+    struct aiol_loop *outer, *inner;
     struct notes notes = {.length = 0};
     struct aiol_io inner_io, io;
     struct aiol_timer timer;
     int fds[2];
 
     (void)state;
+    begin_fake_time(AIOL_HOUR);
+    outer = new_loop();
+    inner = new_loop();
     make_socket_pair(fds);
     aiol_io_init(&io, inner, fds[0], note_io, &notes);
     aiol_io_start(&io, AIOL_READABLE);

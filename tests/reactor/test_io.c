@@ -224,7 +224,8 @@ static void do_nothing(struct aiol_timer *timer, void *data)
     (void)data;
 }
 
-/* How many times the loop waits in a few milliseconds in which nothing is to be done. */
+/* How many times the loop waits in three seconds of fake time in which nothing is to be done. While
+ * anything is ready no time passes, so that a busy loop would wait for ever. */
 static int count_waits_while_idle(struct aiol_loop *loop)
 {
     struct aiol_timer timer;
@@ -234,22 +235,24 @@ static int count_waits_while_idle(struct aiol_loop *loop)
     aiol__sys.epoll_pwait2 = count_wait;
     aiol_timer_init(&timer, loop, do_nothing, NULL);
     for (int i = 0; i < 3; i++) {
-        aiol_loop_update_now(loop);
-        aiol_timer_start(&timer, 2 * AIOL_MILLISECOND);
-        while (aiol_timer_is_active(&timer))
+        aiol_timer_start(&timer, AIOL_SECOND);
+        while (aiol_timer_is_active(&timer) && wait_count < 100)
             aiol_loop_run_once(loop, AIOL_NEVER);
     }
+    aiol_timer_stop(&timer);
     aiol__sys.epoll_pwait2 = real_sys.epoll_pwait2;
     return wait_count;
 }
 
 static void test_a_stopped_watcher_with_unread_data_does_not_keep_the_loop_busy(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct probe probe;
     int fds[2];
 
     (void)state;
+    begin_fake_time(AIOL_HOUR);
+    loop = new_loop();
     make_socket_pair(fds);
     init_probe(&probe, loop, fds[0]);
     aiol_io_start(&probe.io, AIOL_READABLE);
@@ -269,11 +272,13 @@ static void test_a_stopped_watcher_with_unread_data_does_not_keep_the_loop_busy(
 /* The kernel reports a hang-up whether or not anybody wants it. */
 static void test_a_stopped_watcher_whose_peer_hangs_up_does_not_keep_the_loop_busy(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct probe probe;
     int fds[2];
 
     (void)state;
+    begin_fake_time(AIOL_HOUR);
+    loop = new_loop();
     make_socket_pair(fds);
     init_probe(&probe, loop, fds[0]);
     aiol_io_start(&probe.io, AIOL_READABLE);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -251,7 +252,7 @@ static void *post_until_closed(void *data)
     struct sender *sender = data;
 
     while (aiol_poster_post(sender->poster, receive, &sender->deliveries[0]) == 0)
-        ;
+        sched_yield(); /* valgrind runs one thread at a time, and is slow to change it */
     aiol_poster_release(sender->poster);
     return NULL;
 }

@@ -152,21 +152,24 @@ static void test_p11_a_loop_says_how_its_stacks_are_guarded(void **state)
     free_loop(loop);
 }
 
-/* Frames smaller than a page, so that none of them jumps over the guard. */
-static __attribute__((noinline)) int overflow(int depth)
+/* Frames smaller than a page, so that none of them jumps over the guard. Each call looks at its
+ * caller's, lest an optimizing compiler makes this a loop with a single one. */
+static __attribute__((noinline)) int overflow(int depth, volatile char *above)
 {
     volatile char frame[512];
 
     frame[0] = (char)depth;
-    frame[511] = 1;
+    frame[511] = *above;
     if (depth == 0)
         return 0;
-    return overflow(depth - 1) + frame[0];
+    return overflow(depth - 1, frame) + frame[0];
 }
 
 static int overflow_the_stack(void *arg)
 {
-    return overflow(*(int *)arg);
+    volatile char above = 1;
+
+    return overflow(*(int *)arg, &above);
 }
 
 static int *canary_status;
