@@ -26,6 +26,7 @@ struct aiol_deferred {
 struct aiol__completion {
     struct aiol__waiter waiter;
     struct aiol_deferred delivery;
+    struct aiol__list *completed;
     void (*deliver)(struct aiol__completion *completion);
 };
 

@@ -25,6 +25,7 @@ typedef void (*aiol_future_observer_fn)(struct aiol_future_observer *observer, i
 struct aiol_future {
     /* private */
     struct aiol__list waiters;
+    struct aiol__list completed;
     struct aiol_loop *loop;
     aiol_future_withdraw_fn withdraw;
     void *data;
@@ -79,7 +80,7 @@ AIOL_API int aiol_future_cancel(struct aiol_future *future);
 AIOL_API int aiol_future_result(const struct aiol_future *future, void **ret_value);
 
 /*
- * 1 when the future was set or cancelled, 0 while it is pending.
+ * 1 when the future was set, cancelled or closed, 0 while it is pending.
  *
  * Thread: the loop's. Cannot fail.
  */

@@ -26,8 +26,7 @@ struct aiol_group {
     uint64_t running_count;
     int32_t result;
     uint8_t policy;
-    uint8_t opened;
-    uint8_t reserved_bytes[2];
+    uint8_t reserved_bytes[3];
     void *reserved;
 };
 

@@ -28,7 +28,7 @@ struct aiol_loop_options {
     size_t size;
     const struct aiol_allocator *allocator; /* copied; NULL for malloc's family */
     uint32_t clock;                         /* one of enum aiol_clock */
-    uint32_t max_events_per_turn;           /* descriptors served in a turn; 0: 1024 */
+    uint32_t max_events_per_turn;           /* descriptors served in a turn, up to 2^24; 0: 1024 */
     uint32_t max_task_steps_per_turn;       /* task resumptions in a turn; 0: 256 */
     uint32_t reserved;                      /* 0 */
     uint64_t seed;                          /* of a simulated loop */
@@ -49,7 +49,7 @@ enum aiol_alive {
  *
  * Thread: any. The loop is that thread's; another one takes it over by running it
  * (aiol_loop_run_once() with 0 is enough) while nothing is started on it.
- * Returns 0, -EINVAL (an unknown option, a size of 0), -ENOMEM, or -EMFILE or -ENFILE (no
+ * Returns 0, -EINVAL (an unknown option or value, a size of 0), -ENOMEM, or -EMFILE or -ENFILE (no
  * descriptor left for the poller).
  */
 AIOL_API int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_loop **ret_loop);

@@ -66,7 +66,7 @@ AIOL_API int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item);
  * Say that one item that was got has been dealt with. When that is said of every item that was ever
  * put, those who join go on.
  *
- * Thread: the loop's. Returns 0, or -EINVAL (said more often than there were puts).
+ * Thread: the loop's. Returns 0, or -EINVAL (said more often than items were got).
  */
 AIOL_API int aiol_queue_done(struct aiol_queue *queue);
 

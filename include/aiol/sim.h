@@ -1,10 +1,10 @@
 /*
  * The simulated loop, for tests that take no time: a loop made with AIOL_CLOCK_VIRTUAL. Its clock
  * begins at 0 and jumps to the next thing that is to happen instead of waiting for it, so that an
- * hour of sleep takes microseconds. Instead of real descriptors, which it refuses with -ENOTSUP, it
- * has pairs of connected in-memory ones, whose bytes arrive in pieces and after delays that the
- * loop's seed decides. One seed is always the same run; another one shuffles whatever order the
- * library leaves open, such as the order of descriptors that become ready together.
+ * hour of sleep takes microseconds. Instead of real descriptors, which it refuses to watch with
+ * -ENOTSUP, it has pairs of connected in-memory ones, whose bytes arrive in pieces and after delays
+ * that the loop's seed decides. One seed is always the same run; another one shuffles whatever
+ * order the library leaves open, such as the order of descriptors that become ready together.
  */
 #ifndef AIOL_SIM_H
 #define AIOL_SIM_H
@@ -29,8 +29,8 @@ struct aiol_sim_stream_options {
  * and mean nothing to the system. Both belong to the caller; what is left open is freed with the
  * loop.
  *
- * Thread: the loop's. Returns 0, -ENOTSUP (the loop is not simulated), -EINVAL (a `size` of 0, or
- * min_delay_ns above max_delay_ns), -EMFILE (65536 are open) or -ENOMEM.
+ * Thread: the loop's. Returns 0, -ENOTSUP (the loop is not simulated), -EINVAL (an unknown option,
+ * or min_delay_ns above max_delay_ns), -EMFILE (65536 are open) or -ENOMEM.
  */
 AIOL_API int aiol_sim_stream_pair(struct aiol_loop *loop,
                                   const struct aiol_sim_stream_options *options, int ret_fds[2]);

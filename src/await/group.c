@@ -14,8 +14,8 @@ int aiol_await_group(struct aiol_group *group)
 
     if (!task)
         return AIOL_ENOTASK;
-    if (!group->opened)
-        rc = group->result < 0 ? group->result : -EINVAL;
+    if (!aiol__group_is_open(group))
+        rc = aiol__group_closed_error(group);
     else if (task->scope != &group->scope.tree)
         rc = -EINVAL;
     else

@@ -93,8 +93,8 @@ static int timeout_ms_rounded_up(uint64_t timeout_ns)
 static int wait_for_kernel(struct epoll_poller *poller, uint64_t timeout_ns)
 {
     if (timeout_ns != 0 && timeout_ns != AIOL_NEVER && !poller->without_pwait2) {
-        /* A century is enough, and fits any time_t. */
-        uint64_t bounded_ns = timeout_ns < 876000 * AIOL_HOUR ? timeout_ns : 876000 * AIOL_HOUR;
+        /* Ten years are enough, and fit any time_t. */
+        uint64_t bounded_ns = timeout_ns < 87600 * AIOL_HOUR ? timeout_ns : 87600 * AIOL_HOUR;
         struct timespec timeout = {.tv_sec = (time_t)(bounded_ns / AIOL_SECOND),
                                    .tv_nsec = (long)(bounded_ns % AIOL_SECOND)};
         int count =

@@ -5,13 +5,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
-#endif
-#ifndef GRND_NONBLOCK
-#define GRND_NONBLOCK 1
 #endif
 
 size_t aiol__page_bytes(void)

@@ -1,7 +1,7 @@
 /*
  * The contract between the reactor and what polls: epoll, kqueue or the simulation. A poller holds
  * system calls (or their imitation) and nothing else; interest, lazy changes, generations and
- * watchers live once, in src/reactor/io.c.
+ * watchers live once, in src/reactor/io_table.c and io.c.
  *
  * A registration is known by its descriptor's number and a generation that the reactor chooses;
  * both come back in each event. A generation of 0 is the wakeup descriptor's.

@@ -38,17 +38,15 @@ static int collect_events(struct aiol__sim *sim)
     for (int i = 0; i < sim->end_count && count < sim->base.max_events; i++) {
         int fd = (start + i) % sim->end_count;
         struct aiol__sim_end *end = &sim->ends[fd];
-        uint32_t ready;
+        uint32_t events;
 
         if (!end->is_open || !end->is_registered)
             continue;
-        ready = aiol__sim_readiness(sim, end);
-        if (end->events & AIOL_EDGE)
-            ready = aiol__sim_only_edges(sim, end, ready);
-        if (!(ready & end->events))
-            continue;
-        sim->base.events[count++] = (struct aiol__event){
-            .fd = fd, .generation = end->generation, .ready = ready & (end->events | AIOL_HANGUP)};
+        events = aiol__sim_events(sim, end);
+        aiol__sim_note_report(sim, end);
+        if (events)
+            sim->base.events[count++] =
+                (struct aiol__event){.fd = fd, .generation = end->generation, .ready = events};
     }
     shuffle(sim, count);
     return count;
@@ -61,7 +59,7 @@ static bool may_wake(const struct aiol__poller *poller)
     for (int fd = 0; fd < sim->end_count; fd++) {
         const struct aiol__sim_end *end = &sim->ends[fd];
 
-        if (end->is_open && end->is_registered && (aiol__sim_readiness(sim, end) & end->events))
+        if (end->is_open && end->is_registered && aiol__sim_events(sim, end))
             return true;
     }
     return aiol__sim_next_arrival_ns(sim) != AIOL_NEVER;

@@ -80,7 +80,7 @@ static bool has_room(const struct aiol__sim *sim, const struct aiol__sim_end *en
     return !peer || peer->eof_ns != AIOL_NEVER || peer->held_bytes < peer->capacity_bytes;
 }
 
-uint32_t aiol__sim_readiness(const struct aiol__sim *sim, const struct aiol__sim_end *end)
+static uint32_t readiness(const struct aiol__sim *sim, const struct aiol__sim_end *end)
 {
     uint32_t ready = 0;
 
@@ -104,21 +104,29 @@ static uint64_t arrived_until(const struct aiol__sim *sim, const struct aiol__si
     return number;
 }
 
-uint32_t aiol__sim_only_edges(const struct aiol__sim *sim, struct aiol__sim_end *end,
-                              uint32_t ready)
+static bool is_news_to_read(const struct aiol__sim *sim, const struct aiol__sim_end *end)
 {
-    uint64_t arrived = arrived_until(sim, end);
-    bool is_new_data = arrived > end->edge_chunk || (is_at_eof(sim, end) && !end->edge_eof);
-    bool is_writable = (ready & AIOL_WRITABLE) != 0;
+    return arrived_until(sim, end) > end->edge_chunk || (is_at_eof(sim, end) && !end->edge_eof);
+}
 
-    if (!is_new_data)
-        ready &= ~(AIOL_READABLE | AIOL_HANGUP);
-    if (end->edge_writable)
-        ready &= ~AIOL_WRITABLE;
-    end->edge_chunk = arrived;
+uint32_t aiol__sim_events(const struct aiol__sim *sim, const struct aiol__sim_end *end)
+{
+    uint32_t ready = readiness(sim, end);
+
+    if (end->events & AIOL_EDGE) {
+        if (!is_news_to_read(sim, end))
+            ready &= ~(AIOL_READABLE | AIOL_HANGUP);
+        if (end->edge_writable)
+            ready &= ~AIOL_WRITABLE;
+    }
+    return ready & end->events ? ready & (end->events | AIOL_HANGUP) : 0;
+}
+
+void aiol__sim_note_report(const struct aiol__sim *sim, struct aiol__sim_end *end)
+{
+    end->edge_chunk = arrived_until(sim, end);
     end->edge_eof = is_at_eof(sim, end);
-    end->edge_writable = is_writable;
-    return ready;
+    end->edge_writable = has_room(sim, end);
 }
 
 void aiol__sim_drop_chunks(struct aiol__sim *sim, struct aiol__sim_end *end)
@@ -310,8 +318,11 @@ uint64_t aiol__sim_next_arrival_ns(const struct aiol__sim *sim)
         if (!end->is_open || !end->is_registered || !(end->events & AIOL_READABLE))
             continue;
         for (const struct aiol__sim_chunk *chunk = end->first; chunk; chunk = chunk->next) {
-            if (chunk->arrives_ns > sim->now_ns && chunk->arrives_ns < earliest_ns)
+            if (chunk->arrives_ns <= sim->now_ns)
+                continue;
+            if (chunk->arrives_ns < earliest_ns)
                 earliest_ns = chunk->arrives_ns;
+            break; /* they arrive in order */
         }
         if (end->eof_ns > sim->now_ns && end->eof_ns < earliest_ns)
             earliest_ns = end->eof_ns;

@@ -70,10 +70,9 @@ uint64_t aiol__sim_next_arrival_ns(const struct aiol__sim *sim);
 
 /* The open end with this number, or NULL. */
 struct aiol__sim_end *aiol__sim_find_end(const struct aiol__sim *sim, int fd);
-uint32_t aiol__sim_readiness(const struct aiol__sim *sim, const struct aiol__sim_end *end);
-/* Of what is ready, leave what is new since the last report, and take note of it. */
-uint32_t aiol__sim_only_edges(const struct aiol__sim *sim, struct aiol__sim_end *end,
-                              uint32_t ready);
+/* What a registered end has to report: all that is ready, or what is new since the last report. */
+uint32_t aiol__sim_events(const struct aiol__sim *sim, const struct aiol__sim_end *end);
+void aiol__sim_note_report(const struct aiol__sim *sim, struct aiol__sim_end *end);
 void aiol__sim_drop_chunks(struct aiol__sim *sim, struct aiol__sim_end *end);
 
 /* The descriptor calls of the poller's contract. */

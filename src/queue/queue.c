@@ -39,6 +39,7 @@ int aiol_queue_new(struct aiol_loop *loop, size_t capacity, aiol_queue_destroy_f
     aiol__list_init(&queue->getters);
     aiol__list_init(&queue->putters);
     aiol__list_init(&queue->joiners);
+    aiol__list_init(&queue->completed);
     if (is_bounded && capacity > 0) {
         queue->ring = aiol__allocate(&loop->allocator, capacity * sizeof queue->ring[0]);
         if (!queue->ring) {
@@ -173,8 +174,6 @@ int aiol__queue_put(struct aiol_queue *queue, struct aiol__waiter *putter)
 int aiol__queue_join(struct aiol_queue *queue, struct aiol__waiter *joiner)
 {
     aiol__loop_check_thread(queue->loop);
-    if (queue->is_freed)
-        return AIOL_ECLOSED;
     if (queue->unfinished == 0)
         return 0;
     aiol__list_append(&queue->joiners, &joiner->node);
@@ -244,7 +243,7 @@ void aiol_queue_free(struct aiol_queue *queue)
     aiol__loop_check_thread(loop);
     if (queue->is_freed) {
         /* In a callback that freeing it has called: the outer call releases the memory. */
-        aiol__completions_deliver(loop, queue);
+        aiol__completions_deliver(loop, &queue->completed);
         return;
     }
     queue->is_freed = true;
@@ -252,7 +251,7 @@ void aiol_queue_free(struct aiol_queue *queue)
     aiol__waiters_complete(&queue->putters, AIOL_ECLOSED);
     aiol__waiters_complete(&queue->getters, AIOL_ECLOSED);
     aiol__waiters_complete(&queue->joiners, AIOL_ECLOSED);
-    aiol__completions_deliver(loop, queue);
+    aiol__completions_deliver(loop, &queue->completed);
     destroy_items(queue);
     aiol__loop_release(loop, queue);
 }

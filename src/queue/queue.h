@@ -25,6 +25,7 @@ struct aiol_queue {
         getters; /* waiters, in the order of arrival; at most one of these two lists */
     struct aiol__list putters; /* has any. The slot of a putter holds its item. */
     struct aiol__list joiners;
+    struct aiol__list completed; /* of all three, in callback form, and not yet delivered */
 };
 
 /* They only have a place in a list to give up. */

@@ -19,7 +19,7 @@ static int start(struct aiol__completion *completion, void *item,
         return -EALREADY;
     if (queue->is_freed || queue->loop->is_closing)
         return AIOL_ECLOSED;
-    aiol__completion_begin(completion, queue, &aiol__queue_source);
+    aiol__completion_begin(completion, &aiol__queue_source);
     completion->waiter.slot = item;
     rc = operation(queue, &completion->waiter);
     if (rc == 0)
@@ -30,8 +30,7 @@ static int start(struct aiol__completion *completion, void *item,
 static void init(struct aiol__completion *completion, struct aiol_queue *queue,
                  void (*deliver)(struct aiol__completion *))
 {
-    aiol__completion_init(completion, queue->loop, deliver);
-    completion->waiter.object = queue;
+    aiol__completion_init(completion, queue->loop, queue, &queue->completed, deliver);
 }
 
 static void release(struct aiol__completion *completion, void *memory)

@@ -3,7 +3,6 @@
  * list, and so waits for the next turn. A node knows not which of the two it is in, so that
  * stopping it is the same for both.
  */
-#include "base/allocator.h"
 #include "reactor/loop.h"
 
 #include <aiol/deferred.h>

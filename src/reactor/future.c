@@ -17,6 +17,7 @@ void aiol_future_init(struct aiol_future *future, struct aiol_loop *loop,
 {
     *future = (struct aiol_future){.loop = loop, .withdraw = withdraw, .data = data};
     aiol__list_init(&future->waiters);
+    aiol__list_init(&future->completed);
 }
 
 static void complete_waiters(struct aiol_future *future, int status, void *value)
@@ -86,7 +87,7 @@ void aiol_future_close(struct aiol_future *future)
         withdraw_work(future);
     }
     /* Last, since an observer may end the memory's use: when it closes the future, or frees it. */
-    aiol__completions_deliver(loop, future);
+    aiol__completions_deliver(loop, &future->completed);
 }
 
 bool aiol__future_begin_wait(struct aiol_future *future, struct aiol__waiter *waiter)
@@ -112,8 +113,8 @@ void aiol_future_observer_init(struct aiol_future_observer *observer, struct aio
                                aiol_future_observer_fn callback, void *data)
 {
     *observer = (struct aiol_future_observer){.callback = callback, .data = data};
-    aiol__completion_init(&observer->completion, future->loop, deliver_result);
-    observer->completion.waiter.object = future;
+    aiol__completion_init(&observer->completion, future->loop, future, &future->completed,
+                          deliver_result);
 }
 
 int aiol_future_observer_start(struct aiol_future_observer *observer)
@@ -125,7 +126,7 @@ int aiol_future_observer_start(struct aiol_future_observer *observer)
         return -EALREADY;
     if (future->state == CLOSED || future->loop->is_closing)
         return AIOL_ECLOSED;
-    aiol__completion_begin(completion, future, &aiol__future_source);
+    aiol__completion_begin(completion, &aiol__future_source);
     if (!aiol__future_begin_wait(future, &completion->waiter))
         aiol__waiter_complete(&completion->waiter, future->status);
     return 0;

@@ -1,5 +1,4 @@
 /* Hooks around the blocking wait. */
-#include "base/allocator.h"
 #include "reactor/loop.h"
 
 #include <aiol/error.h>

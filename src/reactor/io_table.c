@@ -115,7 +115,7 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
     int rc = poller->ops->add(poller, fd, generation, events);
     bool is_pollable = rc != -EPERM;
 
-    if (rc == -EEXIST) /* ours, forgotten by aiol__io_table_expect_new() */
+    if (rc == -EEXIST) /* it came back by dup2() from a duplicate of what we registered */
         rc = poller->ops->modify(poller, fd, generation, 0, events, true);
     if (rc < 0 && is_pollable)
         return rc;
@@ -218,6 +218,7 @@ static int flush_one(struct aiol_loop *loop, int fd)
     /* Closed behind the watchers' backs. Whoever still watches finds the error by reading. */
     if (!descriptor->wanted) {
         descriptor->is_registered = false;
+        descriptor->must_confirm = false;
         return 0;
     }
     if (rc == -ENOENT)
@@ -260,7 +261,7 @@ void aiol__io_table_rebuild(struct aiol_loop *loop)
             continue;
         descriptor->registered = 0;
         if (loop->poller->ops->add(loop->poller, fd, descriptor->generation, 0) < 0)
-            descriptor->registered = AIOL_EDGE; /* to be found missing by the flush */
+            descriptor->must_confirm = true; /* to be found missing by the flush */
         mark_changed(table, fd);
     }
 }

@@ -44,10 +44,12 @@ struct aiol__io_table {
     int *always_ready; /* descriptors that cannot be polled, in the order of their starts */
     int always_ready_count;
     int always_ready_capacity;
+    uint64_t active_count; /* started watchers */
+    uint64_t ref_count;    /* of them those that are not unref'd */
+
+    /* For io.c, which serves. */
     struct aiol__walk walk; /* the watchers of the descriptor that is being served */
     uint64_t turn;
-    uint64_t active_count;
-    uint64_t ref_count;
     unsigned stale_turns;  /* turns in a row in which the poller sent stale events */
     bool has_unregistered; /* in the turn that is under way */
 };

@@ -1,6 +1,6 @@
 /*
- * What a loop is made of. Each part has a file of its own in this folder, which alone touches the
- * part's fields; loop.c runs the phases.
+ * What a loop is made of. Each part has a file of its own in this folder, which alone changes the
+ * part's fields but where it says so; run.c runs the phases.
  */
 #ifndef AIOL__REACTOR_LOOP_H
 #define AIOL__REACTOR_LOOP_H
@@ -28,13 +28,14 @@ struct aiol__guest_ops {
     /* Around a callback that runs inside a call: if that was a task's, its callback is not. */
     void (*hide_task)(struct aiol__guest *guest);
     void (*show_task)(struct aiol__guest *guest);
-    void (*cancel_all)(struct aiol__guest *guest, bool and_new_ones);
+    void (*cancel_all)(struct aiol__guest *guest);
     void (*free)(struct aiol__guest *guest);
 };
 
 struct aiol__guest {
     const struct aiol__guest_ops *ops;
     uint64_t alive_count;
+    bool is_draining; /* what begins now is cancelled from the start */
     unsigned hidden_depth;
 };
 
@@ -54,8 +55,9 @@ struct aiol_loop {
     struct aiol__io_table io;
     struct aiol__list deferred;       /* deferred.c: to be called in the next phase */
     struct aiol__list deferred_batch; /* and in the one that is under way */
-    struct aiol__list deferred_now;   /* completion.c: of objects that are being closed */
-    struct aiol__list hooks[2];       /* hook.c: by place */
+    struct aiol__list delivering;     /* completion.c: completions of objects that are closed */
+    unsigned delivering_depth;
+    struct aiol__list hooks[2]; /* hook.c: by place */
     struct aiol__walk hook_walk;
     uint64_t poster_count; /* poster.c */
     uint64_t poster_ref_count;
@@ -82,6 +84,11 @@ void aiol__callback_end(void);
 /* Memory for an object that the user frees. The loop cannot be freed before it. */
 void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes);
 void aiol__loop_release(struct aiol_loop *loop, void *object);
+
+static inline uint64_t aiol__loop_task_count(const struct aiol_loop *loop)
+{
+    return loop->guest ? loop->guest->alive_count : 0;
+}
 
 /* Free without asking whether anything is started. What still is will never be touched again. */
 void aiol__loop_destroy(struct aiol_loop *loop);

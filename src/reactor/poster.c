@@ -4,7 +4,6 @@
  * has gone does the releasing thread do that.
  */
 #include "base/allocator.h"
-#include "base/list.h"
 #include "reactor/loop.h"
 
 #include <aiol/error.h>

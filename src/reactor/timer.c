@@ -1,5 +1,4 @@
 /* Timers: the public face of the wheel, and what repeating means. */
-#include "base/allocator.h"
 #include "base/arithmetic.h"
 #include "reactor/loop.h"
 

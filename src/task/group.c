@@ -13,9 +13,18 @@ int aiol_group_open(struct aiol_group *group, uint32_t policy)
     *group = (struct aiol_group){.policy = (uint8_t)policy};
     if (rc == 0)
         rc = aiol__scope_enter(&group->scope, AIOL__SCOPE_GROUP, AIOL_NEVER);
-    group->opened = rc == 0;
     group->result = rc;
     return rc;
+}
+
+bool aiol__group_is_open(const struct aiol_group *group)
+{
+    return group->scope.tree.task != NULL;
+}
+
+int aiol__group_closed_error(const struct aiol_group *group)
+{
+    return group->result < 0 ? group->result : -EINVAL;
 }
 
 /* A task of the group, or an attempt to spawn one, has come to this. */
@@ -32,11 +41,11 @@ static int spawn_into(struct aiol_group *group, struct aiol__spawn *spawn)
 {
     int rc = -ECANCELED;
 
-    if (!group->opened)
-        return group->result < 0 ? group->result : -EINVAL;
+    if (!aiol__group_is_open(group))
+        return aiol__group_closed_error(group);
     spawn->group = group;
     if (!group->scope.tree.cancelled)
-        rc = aiol__task_spawn(group->scope.deadline.loop, spawn, NULL);
+        rc = aiol__task_spawn(group->scope.tree.task->scheduler->loop, spawn, NULL);
     if (rc == 0)
         group->running_count++;
     note_result(group, rc);
@@ -68,8 +77,8 @@ void aiol_group_cancel(struct aiol_group *group)
 
 int aiol_group_set_deadline(struct aiol_group *group, uint64_t deadline_ns)
 {
-    if (!group->opened)
-        return group->result < 0 ? group->result : -EINVAL;
+    if (!aiol__group_is_open(group))
+        return aiol__group_closed_error(group);
     aiol__scope_set_deadline(&group->scope, deadline_ns);
     return 0;
 }
@@ -97,6 +106,7 @@ int aiol__group_finish(struct aiol_group *group)
     static const struct aiol__waiter_source source = {.withdraw = NULL};
     struct aiol_task *task = group->scope.tree.task;
     struct aiol__waiter waiter;
+    int result;
 
     /* Again when others were spawned between the end of the last one and this task's turn. */
     while (group->running_count > 0) {
@@ -104,8 +114,9 @@ int aiol__group_finish(struct aiol_group *group)
         group->awaiting = &waiter;
         aiol__task_park(task, &waiter);
     }
-    group->opened = false;
-    return aiol__scope_leave(&group->scope, group->result);
+    result = group->result;
+    group->result = 0;
+    return aiol__scope_leave(&group->scope, result);
 }
 
 size_t aiol_group_size(void)

@@ -25,9 +25,8 @@ static int run_on(struct aiol_loop *loop, const struct aiol__spawn *spawn)
     return rc < 0 ? rc : task->result;
 }
 
-int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn fn, void *arg)
+static int run(const struct aiol_loop_options *options, const struct aiol__spawn *spawn)
 {
-    struct aiol__spawn spawn = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
     struct aiol_loop *loop;
     int rc;
 
@@ -36,12 +35,21 @@ int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn fn, void
     rc = aiol_loop_new(options, &loop);
     if (rc < 0)
         return rc;
-    rc = run_on(loop, &spawn);
+    rc = run_on(loop, spawn);
     aiol__loop_destroy(loop);
     return rc;
 }
 
 int aiol_run(aiol_task_fn fn, void *arg)
 {
-    return aiol_run_with(NULL, fn, arg);
+    struct aiol__spawn spawn = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
+
+    return run(NULL, &spawn);
+}
+
+int aiol_run_with(const struct aiol_loop_options *options, aiol_task_fn fn, void *arg)
+{
+    struct aiol__spawn spawn = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
+
+    return run(options, &spawn);
 }

@@ -11,7 +11,8 @@
  * lets the others run. */
 #define CALL_BUDGET 128
 
-/* Tasks stay with their thread, so that its address may be kept across switches. */
+/* Tasks stay with their thread, so that its address may be kept across switches. This model is the
+ * fast one of shared libraries; other object formats than ELF ignore it. */
 static _Thread_local struct aiol_task *current_task __attribute__((tls_model("initial-exec")));
 
 struct aiol_task *aiol_task_current(void)
@@ -181,12 +182,10 @@ static void show_task(struct aiol__guest *guest)
         current_task = scheduler_of_guest(guest)->current;
 }
 
-static void cancel_all(struct aiol__guest *guest, bool and_new_ones)
+static void cancel_all(struct aiol__guest *guest)
 {
-    struct aiol__scheduler *scheduler = scheduler_of_guest(guest);
-    struct aiol__list *alive = &scheduler->alive;
+    struct aiol__list *alive = &scheduler_of_guest(guest)->alive;
 
-    scheduler->is_ending |= and_new_ones;
     /* Cancelling makes tasks ready, but ends none. */
     for (struct aiol__list *node = alive->next; node != alive; node = node->next)
         aiol_task_cancel(container_of(node, struct aiol_task, all));

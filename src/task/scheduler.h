@@ -26,7 +26,6 @@ struct aiol__scheduler {
     struct aiol__list spare; /* memory for tasks */
     struct aiol_task *current;
     uint32_t steps_left;
-    bool is_ending; /* tasks spawned from now on are cancelled */
     struct aiol__context loop_context;
     struct aiol__context dead_context; /* where a task's last switch leaves what nobody needs */
     struct aiol__stack_pool stacks;
@@ -71,6 +70,9 @@ void aiol__task_free(struct aiol_task *task);
 void aiol__task_main(void *arg);
 
 /* group.c */
+bool aiol__group_is_open(const struct aiol_group *group);
+/* Why it is not: opening failed, or it was awaited. */
+int aiol__group_closed_error(const struct aiol_group *group);
 void aiol__group_task_ended(struct aiol_group *group, int result);
 /* Wait until the group has no task any more, whatever is cancelled, and leave its scope. */
 int aiol__group_finish(struct aiol_group *group);

@@ -49,6 +49,7 @@ void aiol__scope_node_cancel(struct aiol__scope_node *root)
 {
     struct aiol__scope_node *node = root;
 
+    aiol__loop_check_thread(root->task->scheduler->loop);
     root->requested = true;
     while (node) {
         bool is_news = !node->cancelled;

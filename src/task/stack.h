@@ -36,7 +36,7 @@ void aiol__stack_pool_free(struct aiol__stack_pool *pool);
 
 /* 0 or -ENOMEM. */
 int aiol__stack_take(struct aiol__stack_pool *pool, struct aiol__stack **ret_stack);
-/* May be called on that very stack, if it is left without another call. */
+/* May be called on that very stack, if it is left before another one is taken. */
 void aiol__stack_give_back(struct aiol__stack_pool *pool, struct aiol__stack *stack);
 
 #endif

@@ -80,7 +80,7 @@ int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
     aiol__scope_node_open(&task->own, spawn->group ? &spawn->group->scope.tree : NULL, task,
                           AIOL__SCOPE_TASK);
     task->scope = &task->own;
-    if (scheduler->is_ending)
+    if (scheduler->guest.is_draining)
         aiol_task_cancel(task);
     aiol__context_prepare(&task->context, area, stack->fiber, aiol__task_main, task);
     aiol__list_init(&task->ready);

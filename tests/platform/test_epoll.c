@@ -55,7 +55,7 @@ static void test_p4_waits_are_exact_to_the_nanosecond(void **state)
     assert_int_equal(last_timeout.tv_nsec, 123456789);
     /* What does not fit the kernel's idea of time is cut, not wrapped around. */
     aiol_loop_run_once(loop, AIOL_NEVER - 1);
-    assert_true(last_timeout.tv_sec > 1000000000);
+    assert_true(last_timeout.tv_sec > 300000000);
     assert_in_range(last_timeout.tv_nsec, 0, 999999999);
     assert_int_equal(last_timeout_ms, INT_MIN);
     free_loop(loop);

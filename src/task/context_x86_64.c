@@ -1,4 +1,4 @@
-/* The first frame of a context that context_<processor>.S switches to. */
+/* The first frame of a context that context_x86_64_switch.S switches to. */
 #include "task/context.h"
 
 #include <stdint.h>
