@@ -1,6 +1,6 @@
 /*
  * Execution contexts: a stack and where on it to go on. What a processor or C library does
- * (aiol__machine_...) is in context_assembly.c with context_<processor>.S, or in
+ * (aiol__machine_...) is in context_<processor>.c and context_<processor>_switch.S, or in
  * context_ucontext.c; what the sanitizers and valgrind must be told around that is in context.c,
  * and nothing without them.
  */
