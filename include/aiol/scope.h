@@ -39,7 +39,9 @@ struct aiol_scope {
 /*
  * Enter a scope of the current task, cancelled when `deadline_ns` comes (AIOL_NEVER: no deadline;
  * aiol_deadline_after() makes one). One that has passed cancels it at once. `scope` belongs on the
- * task's stack; the library borrows it until it is left. Does not switch tasks.
+ * task's stack; the library borrows it until it is left, which must happen before its function
+ * returns, on every way out. (Debug builds assert that in the next awaiting call; a scope that is
+ * still open when the task itself ends is closed, see AIOL_ESCOPE.) Does not switch tasks.
  *
  * Thread: the loop's, in a task. Returns 0, or AIOL_ENOTASK; then leaving it gives its result back
  * unchanged.

@@ -130,12 +130,23 @@ int64_t aiol__await_end(struct aiol_task *task, int64_t result)
     return result;
 }
 
+/* A function of the task has returned without leaving its scope, or without awaiting its group,
+ * whose memory is therefore gone. Only debug builds look for that. */
+static inline bool has_lost_its_scope(const struct aiol_task *task)
+{
+    const char *scope = (const char *)task->scope;
+
+    return scope >= (const char *)task->stack->low &&
+           scope < (const char *)__builtin_frame_address(0);
+}
+
 int aiol__await_begin(struct aiol_task **ret_task)
 {
     struct aiol_task *task = current_task;
 
     if (!task)
         return AIOL_ENOTASK;
+    assert(!has_lost_its_scope(task));
     if (task->scope->cancelled) {
         aiol__scope_note_cut(task->scope);
         return (int)aiol__await_end(task, -ECANCELED);

@@ -14,8 +14,10 @@
 
 #if defined(AIOL__ASAN) || defined(AIOL__TSAN)
 #define MANY 1000 /* the sanitizers keep a stack of their own beside each */
+#define STACK_KIB 512
 #else
 #define MANY 20000
+#define STACK_KIB 128
 #endif
 
 static int entered, left;
@@ -154,22 +156,24 @@ static void test_p11_a_loop_says_how_its_stacks_are_guarded(void **state)
 
 /* Frames smaller than a page, so that none of them jumps over the guard. Each call looks at its
  * caller's, lest an optimizing compiler makes this a loop with a single one. */
-static __attribute__((noinline)) int overflow(int depth, volatile char *above)
+static __attribute__((noinline)) int use_stack(uintptr_t lowest, volatile char *above)
 {
     volatile char frame[512];
 
-    frame[0] = (char)depth;
+    frame[0] = 1;
     frame[511] = *above;
-    if (depth == 0)
+    if ((uintptr_t)__builtin_frame_address(0) < lowest)
         return 0;
-    return overflow(depth - 1, frame) + frame[0];
+    return use_stack(lowest, frame) + frame[0];
 }
 
-static int overflow_the_stack(void *arg)
+/* Ends the process, lest the neighbour does, finding its stack overwritten. */
+static int use_stack_and_exit(void *arg)
 {
     volatile char above = 1;
 
-    return overflow(*(int *)arg, &above);
+    use_stack((uintptr_t)__builtin_frame_address(0) - *(size_t *)arg * 1024, &above);
+    _exit(0);
 }
 
 static int *canary_status;
@@ -186,10 +190,10 @@ static int hold_a_stack(void *arg)
 }
 
 /* In a child process, since it is to die: 0 when it lived, else the signal that killed it. */
-static int signal_of_overflow(int depth)
+static int signal_of_using(size_t kib)
 {
     static const struct rlimit no_core = {0, 0};
-    int status = 0;
+    int zero = 0, status = 0;
     pid_t child = fork();
 
     if (child == 0) {
@@ -199,10 +203,10 @@ static int signal_of_overflow(int depth)
         signal(SIGSEGV, SIG_DFL);
         signal(SIGBUS, SIG_DFL);
         setrlimit(RLIMIT_CORE, &no_core);
-        aiol_task_spawn(loop, hold_a_stack, &depth, NULL); /* its stack lies below */
-        aiol_task_spawn(loop, overflow_the_stack, &depth, NULL);
+        aiol_task_spawn(loop, hold_a_stack, &zero, NULL); /* its stack lies below */
+        aiol_task_spawn(loop, use_stack_and_exit, &kib, NULL);
         aiol_loop_run_once(loop, 0);
-        _exit(0);
+        _exit(1);
     }
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -215,11 +219,12 @@ static void test_an_overflow_of_the_stack_faults_at_the_guard(void **state)
 
     (void)state;
     canary_status = &dummy;
-    assert_int_equal(signal_of_overflow(50), 0); /* it is the depth that kills */
-    assert_int_equal(signal_of_overflow(2000), SIGSEGV);
+    assert_int_equal(signal_of_using(STACK_KIB / 2), 0); /* it is the depth that kills */
+    /* Without a guard it would be in its neighbour's stack, and live. */
+    assert_int_equal(signal_of_using(STACK_KIB + STACK_KIB / 2), SIGSEGV);
     aiol__sys.madvise = refuse_guards; /* and so with the other kind of guard */
-    assert_int_equal(signal_of_overflow(50), 0);
-    assert_int_equal(signal_of_overflow(2000), SIGSEGV);
+    assert_int_equal(signal_of_using(STACK_KIB / 2), 0);
+    assert_int_equal(signal_of_using(STACK_KIB + STACK_KIB / 2), SIGSEGV);
 }
 
 static void test_neighbouring_stacks_do_not_touch_each_other(void **state)
