@@ -61,6 +61,14 @@ static void on_peer_ready(struct aiol_io *io, uint32_t ready, void *data)
     aiol_io_start(io, peer->sent < peer->size ? AIOL_WRITABLE : AIOL_READABLE);
 }
 
+static struct aiol_timer retry;
+
+static void on_retry(struct aiol_timer *timer, void *data)
+{
+    (void)timer;
+    aiol_io_start(data, AIOL_READABLE);
+}
+
 static void on_connection(struct aiol_io *listener, uint32_t ready, void *data)
 {
     struct aiol_loop *loop = data;
@@ -68,8 +76,13 @@ static void on_connection(struct aiol_io *listener, uint32_t ready, void *data)
     struct peer *peer;
 
     (void)ready;
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE) { /* no descriptors left: the next peer waits */
+            aiol_io_stop(listener);
+            aiol_timer_start(&retry, 100 * AIOL_MILLISECOND);
+        }
         return;
+    }
     peer = calloc(1, sizeof *peer);
     if (!peer) {
         close(fd);
@@ -110,10 +123,12 @@ static int serve(struct aiol_loop *loop, int listener_fd)
     int rc;
 
     aiol_io_init(&listener, loop, listener_fd, on_connection, loop);
+    aiol_timer_init(&retry, loop, on_retry, &listener);
     rc = aiol_io_start(&listener, AIOL_READABLE);
     if (rc < 0)
         return rc;
     rc = aiol_loop_run(loop);
+    aiol_timer_stop(&retry);
     aiol_io_close(&listener);
     while (peers.next != &peers)
         close_peer(peers.next);

@@ -24,6 +24,18 @@ static int serve(void *arg)
     return 0; /* how a peer ended is its own affair */
 }
 
+/* When there are no descriptors left, the next peer waits until there are. */
+static int accept_next(int listener_fd, int *ret_fd)
+{
+    int rc;
+
+    while ((rc = aiol_await_accept(listener_fd, ret_fd)) == -EMFILE || rc == -ENFILE) {
+        if ((rc = aiol_await_sleep(100 * AIOL_MILLISECOND)) < 0)
+            break;
+    }
+    return rc;
+}
+
 static int accept_peers(void *arg)
 {
     int listener_fd = *(const int *)arg;
@@ -31,7 +43,7 @@ static int accept_peers(void *arg)
     int fd, rc;
 
     aiol_group_open(&peers, AIOL_GROUP_INDEPENDENT);
-    while ((rc = aiol_await_accept(listener_fd, &fd)) == 0) {
+    while ((rc = accept_next(listener_fd, &fd)) == 0) {
         if ((rc = aiol_group_spawn_copy(&peers, serve, &fd, sizeof fd)) < 0) {
             aiol_fd_close(aiol_loop_current(), fd);
             break;

@@ -10,4 +10,4 @@ source "$(dirname "$0")/../tests/setup.sh"
 
 need gcc libc6-dev cmake ninja-build
 build examples all -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DAIOL_BUILD_EXAMPLES=ON
-exec "$root/build/examples/examples/tour" "${1-$root}"
+exec "$root/build/examples/examples/tour" "${@:-$root}"

@@ -6,6 +6,8 @@
  *
  *   Thread:  "the loop's" is the thread that runs the loop (or, while it does not run, the one that
  *            made it); "any" means what it says.
+ *            Debug builds of the library (CMAKE_BUILD_TYPE=Debug) abort on a call from another
+ *            thread; others do not look.
  *   Returns: 0 or more is success, a negative number an error: -errno or an AIOL_E... code
  *            (aiol/error.h). A call that fails has changed nothing, unless its comment says so.
  *

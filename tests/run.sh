@@ -19,8 +19,8 @@ fi
 every_test=$(cd "$root/tests" && printf '%s\n' */test_*.c | sed 's/\.c$//; s/test_//')
 tests=
 for wanted in "${@:-[a-z]*}"; do
-    if ! tests+=" $(grep -xE "$wanted(/.*)?" <<<"$every_test" | xargs)"; then
-        echo "no test has this name: $wanted" >&2
+    if ! tests+=" $(grep -xE -e "$wanted(/.*)?" <<<"$every_test" | xargs)"; then
+        echo "no test has this name: $wanted (they look like this: reactor/timer, task)" >&2
         exit 1
     fi
 done

@@ -116,7 +116,7 @@ AIOL_API int aiol_await_readable(int fd);
 AIOL_API int aiol_await_writable(int fd);
 
 /*
- * Read up to `size_bytes` bytes from a non-blocking socket, straight into `buffer`, waiting until
+ * Read up to `size_bytes` bytes from a socket, straight into `buffer`, waiting until
  * there are some (recv(2)).
  *
  * Thread: a task's. Returns how many bytes were read, 0 at the end of the stream, -ECANCELED
@@ -125,7 +125,7 @@ AIOL_API int aiol_await_writable(int fd);
 AIOL_API int64_t aiol_await_recv(int fd, void *buffer, size_t size_bytes);
 
 /*
- * Write some of `size_bytes` bytes to a non-blocking socket, waiting until it takes at least one
+ * Write some of `size_bytes` bytes to a socket, waiting until it takes at least one
  * (send(2), without SIGPIPE).
  *
  * Thread: a task's. Returns how many bytes were taken, -ECANCELED (none), AIOL_ENOTASK, or an error

@@ -11,7 +11,8 @@
 AIOL_BEGIN_DECLARATIONS
 
 /*
- * recv(2) without flags: read up to `size_bytes` bytes that have arrived.
+ * recv(2) with MSG_DONTWAIT: read up to `size_bytes` bytes that have arrived. Never blocks, also
+ * where the socket was not made non-blocking.
  *
  * Thread: the loop's. Returns how many bytes were read, 0 at the end of the stream, -EAGAIN
  * (nothing is there yet), -EBADF, -ENOTSOCK, -ECONNRESET or another error of recv(2). -EINTR never:
@@ -20,8 +21,8 @@ AIOL_BEGIN_DECLARATIONS
 AIOL_API int64_t aiol_fd_recv(struct aiol_loop *loop, int fd, void *buffer, size_t size_bytes);
 
 /*
- * send(2) with MSG_NOSIGNAL: write up to `size_bytes` bytes; a closed peer is an error, never a
- * signal.
+ * send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: write up to `size_bytes` bytes; a closed peer is an
+ * error, never a signal.
  *
  * Thread: the loop's. Returns how many bytes were taken, -EAGAIN (there is no room), -EBADF,
  * -ENOTSOCK, -EPIPE (the peer has closed), -ECONNRESET or another error of send(2). -EINTR never.

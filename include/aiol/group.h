@@ -32,7 +32,8 @@ struct aiol_group {
 
 /*
  * Open a group of the current task. `policy` is one of enum aiol_group_policy. `group` belongs on
- * the task's stack; the library borrows it until aiol_await_group() returns, which must follow.
+ * the task's stack; the library borrows it until aiol_await_group() returns, which must follow
+ * before its function returns, on every way out.
  * Does not switch tasks.
  *
  * Thread: the loop's, in a task. Returns 0, AIOL_ENOTASK or -EINVAL (unknown policy). After a
@@ -68,9 +69,9 @@ AIOL_API int aiol_group_spawn_copy(struct aiol_group *group, aiol_task_fn fn, co
 AIOL_API void aiol_group_cancel(struct aiol_group *group);
 
 /*
- * Cancel the group when `deadline_ns` comes: its result is then -ETIMEDOUT if that cut a call
- * inside it short and nothing else failed. Replaces an earlier deadline; AIOL_NEVER removes it. One
- * that has passed cancels at once.
+ * Cancel the group when `deadline_ns` comes (a point in time: aiol_deadline_after()): its result is
+ * then -ETIMEDOUT if that cut a call inside it short and nothing else failed. Replaces an earlier
+ * deadline; AIOL_NEVER removes it. One that has passed cancels at once.
  *
  * Thread: the loop's. Returns 0, or why opening the group failed.
  */

@@ -61,7 +61,8 @@ AIOL_API int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_
  *
  * Thread: the loop's. Returns 0, or -EBUSY (the loop runs, has started watchers, timers, hooks,
  * deferred calls or tasks, of which aiol_loop_alive_count() says of what kind and here the unref'd
- * ones count too, or there are queues or objects of an aiol_..._new() that were not freed).
+ * ones count too, or there are queues or objects of an aiol_..._new() that were not freed;
+ * posters may outlive it).
  */
 AIOL_API int aiol_loop_free(struct aiol_loop *loop);
 

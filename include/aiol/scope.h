@@ -37,11 +37,12 @@ struct aiol_scope {
 };
 
 /*
- * Enter a scope of the current task, cancelled when `deadline_ns` comes (AIOL_NEVER: no deadline;
- * aiol_deadline_after() makes one). One that has passed cancels it at once. `scope` belongs on the
- * task's stack; the library borrows it until it is left, which must happen before its function
- * returns, on every way out. (Debug builds assert that in the next awaiting call; a scope that is
- * still open when the task itself ends is closed, see AIOL_ESCOPE.) Does not switch tasks.
+ * Enter a scope of the current task, cancelled when `deadline_ns` comes (AIOL_NEVER: no deadline).
+ * That is a point in time, not a span: aiol_deadline_after(5 * AIOL_SECOND). One that has passed
+ * cancels it at once. `scope` belongs on the task's stack; the library borrows it until it is left,
+ * which must happen before its function returns, on every way out. (Debug builds assert that in the
+ * next awaiting call; a scope that is still open when the task itself ends is closed, see
+ * AIOL_ESCOPE.) Does not switch tasks.
  *
  * Thread: the loop's, in a task. Returns 0, or AIOL_ENOTASK; then leaving it gives its result back
  * unchanged.
@@ -54,8 +55,9 @@ AIOL_API int aiol_scope_enter(struct aiol_scope *scope, uint64_t deadline_ns);
  * -ECANCELED, and no outer scope is cancelled, then -ETIMEDOUT is returned. A success is never
  * turned into a failure.
  *
- * Thread: the loop's, in the task that entered it. Returns `result`, -ETIMEDOUT (see above), or
- * -EINVAL (not the innermost scope of this task, or a group's; nothing was left).
+ * Thread: the loop's, in the task that entered it. Returns `result` (also when the scope was never
+ * entered, or was left before), -ETIMEDOUT (see above), or -EINVAL (not the innermost scope of this
+ * task, or a group's; nothing was left).
  */
 AIOL_API int aiol_scope_leave(struct aiol_scope *scope, int result);
 

@@ -13,9 +13,9 @@ struct error_text {
 };
 
 static const struct error_text texts[] = {
-    {AIOL_ECLOSED, "AIOL_ECLOSED", "closed"},
+    {AIOL_ECLOSED, "AIOL_ECLOSED", "the object or its loop was closed"},
     {AIOL_ENOTASK, "AIOL_ENOTASK", "called outside of a task"},
-    {AIOL_ESCOPE, "AIOL_ESCOPE", "a task ended with a scope still open"},
+    {AIOL_ESCOPE, "AIOL_ESCOPE", "a task ended with a scope or group still open"},
     {-E2BIG, "E2BIG", "argument list too long"},
     {-EACCES, "EACCES", "permission denied"},
     {-EADDRINUSE, "EADDRINUSE", "address already in use"},

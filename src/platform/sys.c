@@ -20,7 +20,7 @@ int64_t aiol__sys_recv(int fd, void *buffer, size_t size_bytes)
     ssize_t size;
 
     do
-        size = aiol__sys.recv(fd, buffer, size_bytes, 0);
+        size = aiol__sys.recv(fd, buffer, size_bytes, MSG_DONTWAIT);
     while (size < 0 && errno == EINTR);
     return size < 0 ? -errno : size;
 }
@@ -30,7 +30,7 @@ int64_t aiol__sys_send(int fd, const void *buffer, size_t size_bytes)
     ssize_t size;
 
     do
-        size = aiol__sys.send(fd, buffer, size_bytes, MSG_NOSIGNAL);
+        size = aiol__sys.send(fd, buffer, size_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (size < 0 && errno == EINTR);
     return size < 0 ? -errno : size;
 }

@@ -44,7 +44,9 @@ static int spawn_into(struct aiol_group *group, struct aiol__spawn *spawn)
     if (!aiol__group_is_open(group))
         return aiol__group_closed_error(group);
     spawn->group = group;
-    if (!group->scope.tree.cancelled)
+    if (group->scope.tree.cancelled)
+        aiol__scope_note_cut(&group->scope.tree); /* what would have run is cut short too */
+    else
         rc = aiol__task_spawn(group->scope.tree.task->scheduler->loop, spawn, NULL);
     if (rc == 0)
         group->running_count++;

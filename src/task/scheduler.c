@@ -132,7 +132,7 @@ int64_t aiol__await_end(struct aiol_task *task, int64_t result)
 
 /* A function of the task has returned without leaving its scope, or without awaiting its group,
  * whose memory is therefore gone. Only debug builds look for that. */
-static inline bool has_lost_its_scope(const struct aiol_task *task)
+__attribute__((unused)) static bool has_lost_its_scope(const struct aiol_task *task)
 {
     const char *scope = (const char *)task->scope;
 
