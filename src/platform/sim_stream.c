@@ -119,7 +119,9 @@ uint32_t aiol__sim_events(const struct aiol__sim *sim, const struct aiol__sim_en
         if (end->edge_writable)
             ready &= ~AIOL_WRITABLE;
     }
-    return ready & end->events ? ready & (end->events | AIOL_HANGUP) : 0;
+    if (!(ready & end->events))
+        return 0;
+    return ready & (end->events | AIOL_HANGUP);
 }
 
 void aiol__sim_note_report(const struct aiol__sim *sim, struct aiol__sim_end *end)
