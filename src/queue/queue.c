@@ -209,14 +209,14 @@ static void destroy_items(struct aiol_queue *queue)
     queue->count = 0;
     if (left.count > 0)
         finish(queue, left.count);
-    aiol__callback_begin();
+    aiol__callback_begin(left.loop);
     while (left.count > 0) {
         void *item = pop(&left);
 
         if (left.destroy)
             left.destroy(item);
     }
-    aiol__callback_end();
+    aiol__callback_end(left.loop);
     aiol__release(&left.loop->allocator, left.ring);
 }
 

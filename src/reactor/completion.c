@@ -61,8 +61,7 @@ void aiol__completions_deliver(struct aiol_loop *loop, struct aiol__list *comple
     struct aiol__list *delivering = &loop->delivering;
 
     aiol__list_splice(delivering, completed);
-    loop->delivering_depth++;
-    aiol__callback_begin();
+    aiol__callback_begin(loop);
     while (!aiol__list_is_empty(delivering)) {
         struct aiol__waiter *waiter = container_of(delivering->next, struct aiol__waiter, node);
         struct aiol__completion *completion = waiter->owner;
@@ -70,6 +69,5 @@ void aiol__completions_deliver(struct aiol_loop *loop, struct aiol__list *comple
         aiol_deferred_stop(&completion->delivery);
         deliver_one(completion);
     }
-    aiol__callback_end();
-    loop->delivering_depth--;
+    aiol__callback_end(loop);
 }

@@ -44,11 +44,13 @@ int aiol_future_set(struct aiol_future *future, int status, void *value)
 
 static void withdraw_work(struct aiol_future *future)
 {
+    struct aiol_loop *loop = future->loop;
+
     if (!future->withdraw)
         return;
-    aiol__callback_begin();
+    aiol__callback_begin(loop);
     future->withdraw(future, future->data);
-    aiol__callback_end();
+    aiol__callback_end(loop);
 }
 
 int aiol_future_cancel(struct aiol_future *future)

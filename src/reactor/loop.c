@@ -90,12 +90,12 @@ void aiol__loop_destroy(struct aiol_loop *loop)
     struct aiol_allocator allocator = loop->allocator;
 
     loop->is_closing = true;
-    aiol__callback_begin();
+    aiol__callback_begin(loop);
     aiol__mailbox_close(loop->mailbox);
     /* What was accepted is called, and cannot start anything any more. */
     while (!aiol__list_is_empty(&loop->deferred))
         aiol__deferred_run(loop);
-    aiol__callback_end();
+    aiol__callback_end(loop);
     if (loop->guest)
         loop->guest->ops->free(loop->guest);
     aiol__io_table_free(loop);
@@ -113,7 +113,7 @@ int aiol_loop_free(struct aiol_loop *loop)
         loop->wheel.active_count > 0 || !aiol__list_is_empty(&loop->deferred) ||
         !aiol__list_is_empty(&loop->hooks[AIOL_HOOK_BEFORE_WAIT]) ||
         !aiol__list_is_empty(&loop->hooks[AIOL_HOOK_AFTER_WAIT]) ||
-        aiol__loop_task_count(loop) > 0 || loop->object_count > 0 || loop->delivering_depth > 0)
+        aiol__loop_task_count(loop) > 0 || loop->object_count > 0 || loop->callback_depth > 0)
         return -EBUSY;
     aiol__loop_destroy(loop);
     return 0;

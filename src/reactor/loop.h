@@ -56,7 +56,7 @@ struct aiol_loop {
     struct aiol__list deferred;       /* deferred.c: to be called in the next phase */
     struct aiol__list deferred_batch; /* and in the one that is under way */
     struct aiol__list delivering;     /* completion.c: completions of objects that are closed */
-    unsigned delivering_depth;
+    unsigned callback_depth; /* run.c: callbacks that run inside a call on an object of this loop */
     struct aiol__list hooks[2]; /* hook.c: by place */
     struct aiol__walk hook_walk;
     uint64_t poster_count; /* poster.c */
@@ -77,9 +77,11 @@ static inline void aiol__loop_check_thread(const struct aiol_loop *loop)
 void aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
 
 /* Around each callback that runs inside a call (item destructors, withdrawing, what a close tells):
- * it is no part of the task that made the call, and so cannot switch it away. */
-void aiol__callback_begin(void);
-void aiol__callback_end(void);
+ * it is no part of the task that made the call, and so cannot switch it away; nor can it free the
+ * loop.
+ */
+void aiol__callback_begin(struct aiol_loop *loop);
+void aiol__callback_end(struct aiol_loop *loop);
 
 /* Memory for an object that the user frees. The loop cannot be freed before it. */
 void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes);

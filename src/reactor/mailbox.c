@@ -80,7 +80,8 @@ int aiol__mailbox_wake(struct aiol__mailbox *mailbox)
 {
     if (aiol__mailbox_is_closed(mailbox))
         return AIOL_ECLOSED;
-    if (atomic_fetch_add(&mailbox->wake_count, 1) > 0)
+    /* Two say as much as any number, and are bounded. */
+    if (atomic_load(&mailbox->wake_count) > 1 || atomic_fetch_add(&mailbox->wake_count, 1) > 0)
         return 0;
     return aiol__mailbox_push(mailbox, &mailbox->wake_post);
 }

@@ -209,14 +209,16 @@ void aiol_loop_stop(struct aiol_loop *loop)
     loop->is_stopping = true;
 }
 
-void aiol__callback_begin(void)
+void aiol__callback_begin(struct aiol_loop *loop)
 {
+    loop->callback_depth++;
     if (current_loop && current_loop->guest)
         current_loop->guest->ops->hide_task(current_loop->guest);
 }
 
-void aiol__callback_end(void)
+void aiol__callback_end(struct aiol_loop *loop)
 {
+    loop->callback_depth--;
     if (current_loop && current_loop->guest)
         current_loop->guest->ops->show_task(current_loop->guest);
 }

@@ -197,6 +197,51 @@ static void test_p3_a_loop_is_not_freed_in_what_a_close_calls(void **state)
     free_loop(attempt.loop);
 }
 
+static void free_loop_in_withdrawal(struct aiol_future *future, void *data)
+{
+    struct attempt *attempt = data;
+
+    (void)future;
+    attempt->status = aiol_loop_free(attempt->loop);
+}
+
+static void test_p3_a_loop_is_not_freed_in_a_withdrawal(void **state)
+{
+    struct attempt attempt = {.loop = new_loop()};
+    struct aiol_future future;
+
+    (void)state;
+    aiol_future_init(&future, attempt.loop, free_loop_in_withdrawal, &attempt);
+    aiol_future_close(&future);
+    assert_int_equal(attempt.status, -EBUSY);
+    free_loop(attempt.loop);
+}
+
+static struct {
+    struct aiol_loop *loop;
+    struct aiol_queue *queue;
+    int status;
+} destroyed;
+
+static void free_queue_and_loop(void *item)
+{
+    (void)item;
+    aiol_queue_free(destroyed.queue);
+    destroyed.status = aiol_loop_free(destroyed.loop);
+}
+
+static void test_p3_a_loop_is_not_freed_in_a_destructor_that_frees_the_queue(void **state)
+{
+    (void)state;
+    destroyed.status = 1;
+    destroyed.loop = new_loop();
+    assert_int_equal(aiol_queue_new(destroyed.loop, 4, free_queue_and_loop, &destroyed.queue), 0);
+    assert_int_equal(aiol_queue_put_nowait(destroyed.queue, &destroyed), 0);
+    aiol_queue_shutdown(destroyed.queue, AIOL_QUEUE_NOW);
+    assert_int_equal(destroyed.status, -EBUSY);
+    free_loop(destroyed.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +251,8 @@ int main(void)
         TEST(test_a_deadlock_is_over_at_once_whatever_the_tasks_spawn_at_their_end),
         TEST(test_p13_posts_left_in_a_loop_that_a_task_frees_are_no_part_of_the_task),
         TEST(test_p3_a_loop_is_not_freed_in_what_a_close_calls),
+        TEST(test_p3_a_loop_is_not_freed_in_a_withdrawal),
+        TEST(test_p3_a_loop_is_not_freed_in_a_destructor_that_frees_the_queue),
     };
 
     return cmocka_run_group_tests_name("reactor/run", tests, NULL, NULL);
