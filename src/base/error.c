@@ -61,7 +61,7 @@ static const struct error_text texts[] = {
     {-ENOMEM, "ENOMEM", "out of memory"},
     {-ENOPROTOOPT, "ENOPROTOOPT", "protocol option not available"},
     {-ENOSPC, "ENOSPC", "no space left"},
-    {-ENOSYS, "ENOSYS", "function not implemented"},
+    {-ENOSYS, "ENOSYS", "not offered by this system"},
     {-ENOTCONN, "ENOTCONN", "not connected"},
     {-ENOTDIR, "ENOTDIR", "not a directory"},
     {-ENOTEMPTY, "ENOTEMPTY", "directory not empty"},

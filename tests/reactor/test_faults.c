@@ -263,12 +263,41 @@ static void test_p3_a_wait_that_fails_ends_the_run_with_its_error(void **state)
     free_loop(loop);
 }
 
+static void ignore_io(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)io;
+    (void)ready;
+    (void)data;
+}
+
+/* The poller is asked before the table grows: what it then knows must be taken back. */
+static void test_p3_a_watcher_that_gets_no_memory_leaves_nothing_in_the_poller(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct epoll_event event = {.events = EPOLLIN};
+    struct aiol_io io;
+    int fds[2];
+
+    (void)state;
+    make_socket_pair(fds);
+    aiol_io_init(&io, loop, fds[0], ignore_io, NULL);
+    fail_allocation(1);
+    assert_int_equal(aiol_io_start(&io, AIOL_READABLE), -ENOMEM);
+    fail_allocation(0);
+    /* Were it still registered, this would be EEXIST. */
+    assert_int_equal(epoll_ctl(aiol_loop_backend_fd(loop), EPOLL_CTL_ADD, fds[0], &event), 0);
+    close(fds[0]);
+    close(fds[1]);
+    free_loop(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p5_a_loop_that_gets_no_memory_is_an_error_and_leaves_nothing),
         TEST(test_p5_twins_and_posters_that_get_no_memory_are_errors),
         TEST(test_p5_a_watcher_that_gets_no_memory_is_an_error_and_can_be_started_later),
+        TEST(test_p3_a_watcher_that_gets_no_memory_leaves_nothing_in_the_poller),
         TEST(test_p3_a_registration_that_the_system_refuses_changes_nothing),
         TEST(test_p3_a_change_that_the_system_refuses_ends_the_run_and_is_tried_again),
         TEST(test_an_interrupted_wait_is_no_error_and_fires_no_timer_early),
