@@ -6,14 +6,15 @@
  * which is the one of the task that is left, and would be wrong each time. For a control-flow
  * guard the jump says notrack; no shadow stack is supported, and no note claims so.
  */
+#include "task/context_symbol.h"
+
     .text
 
 /* void aiol__machine_switch(struct aiol__machine *from, struct aiol__machine *to) */
-    .globl aiol__machine_switch
-    .hidden aiol__machine_switch
-    .type aiol__machine_switch, @function
+    .globl SYMBOL(aiol__machine_switch)
+    HIDDEN SYMBOL(aiol__machine_switch)
     .p2align 4
-aiol__machine_switch:
+SYMBOL(aiol__machine_switch):
     .cfi_startproc
     endbr64
     pushq %rbp
@@ -90,14 +91,13 @@ aiol__machine_switch:
     fldcw 4(%rsp)
     jmp 1b
     .cfi_endproc
-    .size aiol__machine_switch, . - aiol__machine_switch
+8:
 
 /* Where a new context begins. Its caller is undefined: backtraces end here. */
-    .globl aiol__machine_entry
-    .hidden aiol__machine_entry
-    .type aiol__machine_entry, @function
+    .globl SYMBOL(aiol__machine_entry)
+    HIDDEN SYMBOL(aiol__machine_entry)
     .p2align 4
-aiol__machine_entry:
+SYMBOL(aiol__machine_entry):
     .cfi_startproc
     .cfi_undefined %rip
     endbr64
@@ -106,6 +106,13 @@ aiol__machine_entry:
     callq *%r12
     ud2
     .cfi_endproc
-    .size aiol__machine_entry, . - aiol__machine_entry
+9:
+
+#ifdef __ELF__
+    .type aiol__machine_switch, @function
+    .size aiol__machine_switch, 8b - aiol__machine_switch
+    .type aiol__machine_entry, @function
+    .size aiol__machine_entry, 9b - aiol__machine_entry
 
     .section .note.GNU-stack, "", @progbits
+#endif
