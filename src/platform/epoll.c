@@ -4,7 +4,7 @@
  */
 #include "base/allocator.h"
 #include "base/list.h"
-#include "platform/poller.h"
+#include "platform/poller_system.h"
 #include "platform/sys.h"
 
 #include <aiol/time.h>
@@ -124,12 +124,6 @@ static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
     return count;
 }
 
-static bool may_wake(const struct aiol__poller *poller)
-{
-    (void)poller;
-    return true;
-}
-
 /* A new epoll descriptor that already watches the wakeup descriptor; or -errno. */
 static int open_epoll(int wakeup_fd)
 {
@@ -168,39 +162,9 @@ static void close_poller(struct aiol__poller *base)
     aiol__release(base->allocator, poller);
 }
 
-static uint64_t now_ns(struct aiol__poller *poller)
-{
-    (void)poller;
-    return aiol__sys_monotonic_ns();
-}
-
 static int backend_fd(const struct aiol__poller *poller)
 {
     return epoll_of(poller)->fd;
-}
-
-static int64_t fd_recv(struct aiol__poller *poller, int fd, void *buffer, size_t size_bytes)
-{
-    (void)poller;
-    return aiol__sys_recv(fd, buffer, size_bytes);
-}
-
-static int64_t fd_send(struct aiol__poller *poller, int fd, const void *buffer, size_t size_bytes)
-{
-    (void)poller;
-    return aiol__sys_send(fd, buffer, size_bytes);
-}
-
-static int fd_shutdown(struct aiol__poller *poller, int fd)
-{
-    (void)poller;
-    return aiol__sys_shutdown(fd);
-}
-
-static int fd_close(struct aiol__poller *poller, int fd)
-{
-    (void)poller;
-    return aiol__sys_close(fd);
 }
 
 static const struct aiol__poller_ops epoll_ops = {
@@ -208,15 +172,15 @@ static const struct aiol__poller_ops epoll_ops = {
     .modify = modify,
     .remove = remove_registration,
     .wait = wait_for_events,
-    .may_wake = may_wake,
+    .may_wake = aiol__system_may_wake,
     .reopen = reopen,
     .close = close_poller,
-    .now_ns = now_ns,
+    .now_ns = aiol__system_now_ns,
     .backend_fd = backend_fd,
-    .fd_recv = fd_recv,
-    .fd_send = fd_send,
-    .fd_shutdown = fd_shutdown,
-    .fd_close = fd_close,
+    .fd_recv = aiol__system_fd_recv,
+    .fd_send = aiol__system_fd_send,
+    .fd_shutdown = aiol__system_fd_shutdown,
+    .fd_close = aiol__system_fd_close,
 };
 
 int aiol__poller_open_system(const struct aiol_allocator *allocator, int max_events, int wakeup_fd,

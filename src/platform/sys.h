@@ -14,13 +14,18 @@
 #include <time.h>
 
 struct epoll_event;
+struct kevent;
+struct stat;
 
+/* NULL is what the system does not have, and its files do not call. */
 struct aiol__sys {
     int (*clock_gettime)(clockid_t clock, struct timespec *time);
     ssize_t (*read)(int fd, void *buffer, size_t size);
     ssize_t (*write)(int fd, const void *buffer, size_t size);
     int (*close)(int fd);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
+    int (*fstat)(int fd, struct stat *status);
+    int (*pipe)(int fds[2]); /* pipe2(), non-blocking and close-on-exec */
     ssize_t (*recv)(int fd, void *buffer, size_t size, int flags);
     ssize_t (*send)(int fd, const void *buffer, size_t size, int flags);
     int (*shutdown)(int fd, int how);
@@ -38,6 +43,9 @@ struct aiol__sys {
     int (*epoll_pwait2)(int poller_fd, struct epoll_event *events, int count,
                         const struct timespec *timeout);
     int (*eventfd)(unsigned value, int flags);
+    int (*kqueue)(void); /* close-on-exec */
+    int (*kevent)(int poller_fd, const struct kevent *changes, int change_count,
+                  struct kevent *events, int event_count, const struct timespec *timeout);
 };
 
 /* Written only by tests, before any loop is made. */

@@ -3,16 +3,28 @@
 #include "platform/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef AIOL__KQUEUE_DOUBLE /* the tests run that poller here too, over an imitation of kqueue(2) \
+                            */
+#include <sys/event.h>
+#endif
 
 static int accept_cloexec_nonblocking(int fd)
 {
     return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static int pipe_cloexec_nonblocking(int fds[2])
+{
+    return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
 }
 
 static int wait_with_timespec(int poller_fd, struct epoll_event *events, int count,
@@ -33,6 +45,8 @@ struct aiol__sys aiol__sys = {
     .write = write,
     .close = close,
     .poll = poll,
+    .fstat = fstat,
+    .pipe = pipe_cloexec_nonblocking,
     .recv = recv,
     .send = send,
     .shutdown = shutdown,
@@ -49,4 +63,8 @@ struct aiol__sys aiol__sys = {
     .epoll_wait = epoll_wait,
     .epoll_pwait2 = wait_with_timespec,
     .eventfd = eventfd,
+#ifdef AIOL__KQUEUE_DOUBLE
+    .kqueue = kqueue,
+    .kevent = kevent,
+#endif
 };
