@@ -253,15 +253,18 @@ static int open_kqueue(int wakeup_fd)
     return fd;
 }
 
-static int reopen(struct aiol__poller *base)
+static int reopen(struct aiol__poller *base, int wakeup_fd, bool is_forked)
 {
     struct kqueue_poller *poller = kqueue_of(base);
-    int fd = open_kqueue(base->wakeup_fd);
+    int fd = open_kqueue(wakeup_fd);
 
     if (fd < 0)
         return fd;
-    aiol__sys_close(poller->fd);
+    /* A child has no kqueue of its parent's, and its number may be another descriptor's. */
+    if (!is_forked)
+        aiol__sys_close(poller->fd);
     poller->fd = fd;
+    base->wakeup_fd = wakeup_fd;
     poller->held_back_count = 0;
     return 0;
 }

@@ -52,9 +52,10 @@ struct aiol__poller_ops {
     /* Could a registered descriptor still become ready while nothing in this process touches it? */
     bool (*may_wake)(const struct aiol__poller *poller);
 
-    /* Drop the system's poller with all registrations and make a new one, keeping the wakeup. On
-     * failure the old one stays as it was. */
-    int (*reopen)(struct aiol__poller *poller);
+    /* Drop the system's poller with all registrations and make a new one, which watches this wakeup
+     * descriptor. `is_forked`: the old one is the parent's, and must not be changed. On failure the
+     * old one stays as it was. */
+    int (*reopen)(struct aiol__poller *poller, int wakeup_fd, bool is_forked);
 
     void (*close)(struct aiol__poller *poller);
     uint64_t (*now_ns)(struct aiol__poller *poller);

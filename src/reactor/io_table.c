@@ -248,12 +248,13 @@ int aiol__io_table_flush(struct aiol_loop *loop)
     return result;
 }
 
-void aiol__io_table_rebuild(struct aiol_loop *loop)
+int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd, bool is_forked)
 {
     struct aiol__io_table *table = &loop->io;
+    int rc = loop->poller->ops->reopen(loop->poller, wakeup_fd, is_forked);
 
-    if (loop->poller->ops->reopen(loop->poller) < 0)
-        return; /* out of descriptors or memory: tried again when the next stale event comes */
+    if (rc < 0)
+        return rc;
     for (int fd = 0; fd < table->capacity; fd++) {
         struct aiol__descriptor *descriptor = &table->descriptors[fd];
 
@@ -264,4 +265,5 @@ void aiol__io_table_rebuild(struct aiol_loop *loop)
             descriptor->must_confirm = true; /* to be found missing by the flush */
         mark_changed(table, fd);
     }
+    return 0;
 }

@@ -74,8 +74,9 @@ void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
  * returned when events that are wanted would be missed for that. */
 int aiol__io_table_flush(struct aiol_loop *loop);
 
-/* Make the poller anew with all that is wanted, and nothing else. */
-void aiol__io_table_rebuild(struct aiol_loop *loop);
+/* Make the poller anew with all that is wanted, and nothing else; the arguments are those of its
+ * reopen(). 0 or -errno, and then nothing has changed. */
+int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd, bool is_forked);
 
 /* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */
 int aiol__io_table_forget(struct aiol_loop *loop, int fd);

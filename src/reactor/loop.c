@@ -133,6 +133,26 @@ void aiol_loop_update_now(struct aiol_loop *loop)
         loop->now_ns = now_ns;
 }
 
+int aiol_loop_reinit_after_fork(struct aiol_loop *loop)
+{
+    struct aiol__wakeup *wakeup = &loop->mailbox->wakeup;
+    struct aiol__wakeup inherited = *wakeup, renewed;
+    int rc = aiol__wakeup_open(&renewed);
+
+    aiol__loop_check_thread(loop);
+    if (rc < 0)
+        return rc;
+    rc = aiol__io_table_rebuild(loop, renewed.read_fd, true);
+    if (rc < 0) {
+        aiol__wakeup_close(&renewed);
+        return rc;
+    }
+    aiol__wakeup_close(&inherited);
+    *wakeup = renewed;
+    aiol_loop_update_now(loop);
+    return 0;
+}
+
 void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes)
 {
     void *object = aiol__allocate(&loop->allocator, size_bytes);
