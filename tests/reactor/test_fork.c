@@ -32,15 +32,34 @@ struct world {
     struct aiol_poster *poster;
     struct aiol_post post;
     int fds[2];
-    int fds_before;
+    int fds_before; /* that a child had when there was no loop yet */
     int io_count;
     int timer_count;
     int post_count;
 };
 
+/* What the child ends with. */
+static int status_of_child(int (*child)(struct world *), struct world *world)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(child(world));
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
+}
+
+static int count_fds_of_child(struct world *world)
+{
+    (void)world;
+    return count_open_fds();
+}
+
 static void begin_world(struct world *world)
 {
-    *world = (struct world){.fds_before = count_open_fds()};
+    *world = (struct world){.fds_before = status_of_child(count_fds_of_child, NULL)};
     world->loop = new_loop();
     make_socket_pair(world->fds);
     aiol_io_init(&world->io, world->loop, world->fds[0], count_io, &world->io_count);
@@ -62,19 +81,6 @@ static int end_world(struct world *world)
     close(world->fds[0]);
     close(world->fds[1]);
     return aiol_loop_free(world->loop);
-}
-
-/* What the child is to find in itself. */
-static int status_of_child(int (*child)(struct world *), struct world *world)
-{
-    int status = -1;
-    pid_t pid = fork();
-
-    if (pid == 0)
-        _exit(child(world));
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
 }
 
 static int use_everything(struct world *world)
