@@ -30,6 +30,7 @@
 #include <aiol/loop.h>
 #include <aiol/poster.h>
 #include <aiol/queue.h>
+#include <aiol/remote.h>
 #include <aiol/scope.h>
 #include <aiol/sim.h>
 #include <aiol/task.h>

@@ -23,6 +23,9 @@ struct aiol__waiter_source {
     /* Unlink the waiter and undo what its waiting set up; cannot fail and wakes nobody. NULL for a
      * wait that must not be cancelled. */
     void (*withdraw)(struct aiol__waiter *waiter);
+    /* Whoever waits may have given up in another thread: does it still wait? Then it does so until
+     * it is completed, which follows. NULL: always. */
+    bool (*claim)(struct aiol__waiter *waiter);
 };
 
 static inline void aiol__waiter_init(struct aiol__waiter *waiter, void *object,

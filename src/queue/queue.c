@@ -40,6 +40,7 @@ int aiol_queue_new(struct aiol_loop *loop, size_t capacity, aiol_queue_destroy_f
     aiol__list_init(&queue->putters);
     aiol__list_init(&queue->joiners);
     aiol__list_init(&queue->completed);
+    aiol__list_init(&queue->remotes);
     if (is_bounded && capacity > 0) {
         queue->ring = aiol__allocate(&loop->allocator, capacity * sizeof queue->ring[0]);
         if (!queue->ring) {
@@ -96,19 +97,27 @@ static void *pop(struct aiol_queue *queue)
     return item;
 }
 
-static struct aiol__waiter *first_waiter(const struct aiol__list *waiters)
+/* The first that still waits, who is then completed; or NULL. */
+static struct aiol__waiter *claim_first(struct aiol__list *waiters)
 {
-    return aiol__list_is_empty(waiters) ? NULL
-                                        : container_of(waiters->next, struct aiol__waiter, node);
+    while (!aiol__list_is_empty(waiters)) {
+        struct aiol__waiter *waiter = container_of(waiters->next, struct aiol__waiter, node);
+
+        if (!waiter->source->claim || waiter->source->claim(waiter))
+            return waiter;
+        aiol__list_remove(&waiter->node);
+    }
+    return NULL;
 }
 
 int aiol_queue_put_nowait(struct aiol_queue *queue, void *item)
 {
-    struct aiol__waiter *getter = first_waiter(&queue->getters);
+    struct aiol__waiter *getter;
 
     aiol__loop_check_thread(queue->loop);
     if (queue->is_shut_down)
         return AIOL_ECLOSED;
+    getter = claim_first(&queue->getters);
     if (getter) {
         queue->unfinished++;
         getter->slot = item;
@@ -137,7 +146,7 @@ static void *accept_putter(struct aiol_queue *queue, struct aiol__waiter *putter
 
 int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
 {
-    struct aiol__waiter *putter = first_waiter(&queue->putters);
+    struct aiol__waiter *putter = claim_first(&queue->putters);
 
     aiol__loop_check_thread(queue->loop);
     if (queue->count > 0) {
@@ -197,6 +206,14 @@ int aiol_queue_done(struct aiol_queue *queue)
     return 0;
 }
 
+static void forget_remotes(struct aiol_queue *queue)
+{
+    struct aiol__list *node;
+
+    while ((node = aiol__list_take_first(&queue->remotes)) != NULL)
+        container_of(node, struct aiol__queue_link, node)->queue = NULL;
+}
+
 /* Destroy all items of a queue that accepts no more. A destructor may free the queue, so that it is
  * not touched once the first is called. */
 static void destroy_items(struct aiol_queue *queue)
@@ -251,6 +268,7 @@ void aiol_queue_free(struct aiol_queue *queue)
     aiol__waiters_complete(&queue->putters, AIOL_ECLOSED);
     aiol__waiters_complete(&queue->getters, AIOL_ECLOSED);
     aiol__waiters_complete(&queue->joiners, AIOL_ECLOSED);
+    forget_remotes(queue);
     aiol__completions_deliver(loop, &queue->completed);
     destroy_items(queue);
     aiol__loop_release(loop, queue);

@@ -9,6 +9,12 @@
 
 #include <aiol/queue.h>
 
+/* What a remote (queue_remote.c) knows of its queue. */
+struct aiol__queue_link {
+    struct aiol__list node;
+    struct aiol_queue *queue; /* NULL once that is freed */
+};
+
 struct aiol_queue {
     struct aiol_loop *loop;
     aiol_queue_destroy_fn destroy;
@@ -26,6 +32,7 @@ struct aiol_queue {
     struct aiol__list putters; /* has any. The slot of a putter holds its item. */
     struct aiol__list joiners;
     struct aiol__list completed; /* of all three, in callback form, and not yet delivered */
+    struct aiol__list remotes;   /* links */
 };
 
 /* They only have a place in a list to give up. */

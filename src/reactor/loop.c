@@ -63,6 +63,7 @@ int aiol_loop_new(const struct aiol_loop_options *options, struct aiol_loop **re
     aiol__list_init(&loop->deferred);
     aiol__list_init(&loop->deferred_batch);
     aiol__list_init(&loop->delivering);
+    aiol__list_init(&loop->observers);
     aiol__list_init(&loop->hooks[AIOL_HOOK_BEFORE_WAIT]);
     aiol__list_init(&loop->hooks[AIOL_HOOK_AFTER_WAIT]);
     aiol__io_table_init(&loop->io);
@@ -85,12 +86,22 @@ free_loop:
     return rc;
 }
 
+static struct aiol__loop_observer *observer_of(struct aiol__list *node)
+{
+    return container_of(node, struct aiol__loop_observer, node);
+}
+
 void aiol__loop_destroy(struct aiol_loop *loop)
 {
     struct aiol_allocator allocator = loop->allocator;
 
     loop->is_closing = true;
     aiol__callback_begin(loop);
+    while (!aiol__list_is_empty(&loop->observers)) {
+        struct aiol__loop_observer *observer = observer_of(loop->observers.next);
+
+        observer->on_end(observer);
+    }
     aiol__mailbox_close(loop->mailbox);
     /* What was accepted is called, and cannot start anything any more. */
     while (!aiol__list_is_empty(&loop->deferred))
@@ -149,6 +160,9 @@ int aiol_loop_reinit_after_fork(struct aiol_loop *loop)
     }
     aiol__wakeup_close(&inherited);
     *wakeup = renewed;
+    for (struct aiol__list *node = loop->observers.next; node != &loop->observers;
+         node = node->next)
+        observer_of(node)->on_fork(observer_of(node));
     aiol_loop_update_now(loop);
     return 0;
 }

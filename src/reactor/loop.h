@@ -39,6 +39,15 @@ struct aiol__guest {
     unsigned hidden_depth;
 };
 
+/* Who wants to know what becomes of a loop. */
+struct aiol__loop_observer {
+    struct aiol__list node;
+    /* The loop is freed, whatever is started. Must take the observer out of its list. */
+    void (*on_end)(struct aiol__loop_observer *observer);
+    /* This is a child of fork(), without the parent's other threads. */
+    void (*on_fork)(struct aiol__loop_observer *observer);
+};
+
 struct aiol_loop {
     struct aiol_allocator allocator;
     struct aiol__poller *poller;
@@ -59,6 +68,7 @@ struct aiol_loop {
     unsigned callback_depth; /* run.c: callbacks that run inside a call on an object of this loop */
     struct aiol__list hooks[2]; /* hook.c: by place */
     struct aiol__walk hook_walk;
+    struct aiol__list observers;
     uint64_t poster_count; /* poster.c */
     uint64_t poster_ref_count;
     uint64_t timer_ref_count; /* timer.c */
