@@ -55,7 +55,7 @@ static int list_changes(struct kevent *changes, int fd, uint32_t generation, uin
         uint32_t event;
         short filter;
     } filters[] = {{AIOL_READABLE, EVFILT_READ}, {AIOL_WRITABLE, EVFILT_WRITE}};
-    unsigned short how = events & AIOL_EDGE ? EV_ADD | EV_CLEAR : EV_ADD;
+    unsigned short how = (events & AIOL_EDGE) ? EV_ADD | EV_CLEAR : EV_ADD;
     bool is_renewed = (old_events ^ events) & AIOL_EDGE; /* flags stay as they were first added */
     void *data = (void *)(uintptr_t)generation;
     int count = 0;

@@ -249,8 +249,8 @@ void aiol__wheel_begin_phase(struct aiol__wheel *wheel, uint64_t now_ns)
     wheel->phase_number = wheel->next_number;
 }
 
-/* Advance to the next slot that has something due. False when the phase has come to its end. */
-static bool refill_due(struct aiol__wheel *wheel)
+/* Advance to the next slot that has something due, if there is one. */
+static void refill_due(struct aiol__wheel *wheel)
 {
     uint64_t now_tick = tick_of(wheel->phase_ns);
 
@@ -272,20 +272,23 @@ static bool refill_due(struct aiol__wheel *wheel)
         collect_due(wheel, &timers);
         /* What is left in the slot of this very moment is not due: do not look at it again. */
         if (wheel->tick == now_tick)
-            return !aiol__list_is_empty(&wheel->due);
+            return;
     }
     if (aiol__list_is_empty(&wheel->due) && wheel->tick < now_tick)
         wheel->tick = now_tick;
-    return !aiol__list_is_empty(&wheel->due);
 }
 
 struct aiol_timer *aiol__wheel_take_due(struct aiol__wheel *wheel)
 {
+    struct aiol__list *node;
     struct aiol_timer *timer;
 
-    if (aiol__list_is_empty(&wheel->due) && !refill_due(wheel))
+    if (aiol__list_is_empty(&wheel->due))
+        refill_due(wheel);
+    node = aiol__list_take_first(&wheel->due);
+    if (!node)
         return NULL;
-    timer = timer_of(aiol__list_take_first(&wheel->due));
+    timer = timer_of(node);
     timer->state = AIOL__TIMER_IDLE;
     wheel->active_count--;
     return timer;

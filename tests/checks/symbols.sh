@@ -2,7 +2,9 @@
 # What the compiled library refers to and offers. Memory and system calls are reached only by way of
 # src/base and src/platform, so that a test can make each of them fail and a simulated loop makes
 # none. The shared library exports what include/ declares and nothing else, and the static one has
-# no name that could clash with a program's. The stack is not executable.
+# no name that could clash with a program's. Compiler and linker protect it as far as they can: the
+# stack is not executable, what the linker resolves is resolved at the start and then read-only,
+# functions check their stack, and indirect branches land where they may.
 set -euo pipefail
 source "$(dirname "$0")/../setup.sh"
 need gcc libc6-dev cmake ninja-build binutils
@@ -51,8 +53,19 @@ for name in $(nm -g --defined-only "$built/libaio-loop.a" | awk 'NF == 3 { print
     failed=1
 done
 
-if ! readelf -lW "$built/libaio-loop.so" | grep GNU_STACK | grep -q 'RW  '; then
-    echo "libaio-loop.so: its stack is executable"
+must() { # MESSAGE PATTERN COMMAND...
+    local message=$1 pattern=$2
+    shift 2
+    "$@" | grep -E "$pattern" >/dev/null || { echo "libaio-loop.so: $message" && failed=1; }
+}
+library=$built/libaio-loop.so
+must "its stack is executable" 'GNU_STACK .* RW  ' readelf -lW "$library"
+must "has no segment that becomes read-only" 'GNU_RELRO' readelf -lW "$library"
+must "is not resolved at the start" 'BIND_NOW|FLAGS.*NOW' readelf -dW "$library"
+must "has functions that do not check their stack" '__stack_chk_fail' nm -D "$library"
+must "has no landing pads" 'endbr64|bti' objdump -d --no-show-raw-insn "$library"
+if readelf -dW "$library" | grep -q TEXTREL; then
+    echo "libaio-loop.so: its code is written to when it is loaded"
     failed=1
 fi
 exit $failed
