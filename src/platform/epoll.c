@@ -64,11 +64,11 @@ static int add(struct aiol__poller *poller, int fd, uint32_t generation, uint32_
 }
 
 static int modify(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t old_events,
-                  uint32_t events, bool verify)
+                  uint32_t events, bool at_once)
 {
     struct epoll_event event = to_epoll(fd, generation, events);
 
-    (void)old_events, (void)verify; /* each change is one call that answers at once */
+    (void)old_events, (void)at_once; /* each change is one call that answers at once */
     return aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
 }
 

@@ -3,7 +3,7 @@
  * descriptor, EVFILT_READ and EVFILT_WRITE, each of which carries the generation. They are merged
  * again when they are ready together.
  *
- *     add, modify with `verify`, remove ──> kevent(), at once
+ *     add, modify with `at_once`, remove ──> kevent(), at once
  *     modify ──> held back ──> goes along with the next wait
  *
  * The kernel forgets the events of a descriptor when that is closed, whatever duplicates it has, so
@@ -136,14 +136,14 @@ static bool can_hold_back(const struct kqueue_poller *poller, int count)
 }
 
 static int modify(struct aiol__poller *base, int fd, uint32_t generation, uint32_t old_events,
-                  uint32_t events, bool verify)
+                  uint32_t events, bool at_once)
 {
     struct kqueue_poller *poller = kqueue_of(base);
     struct kevent changes[MAX_CHANGES_OF_ONE];
     int count = list_changes(changes, fd, generation, old_events, events);
     int rc;
 
-    if (!verify && can_hold_back(poller, count)) {
+    if (!at_once && can_hold_back(poller, count)) {
         for (int i = 0; i < count; i++)
             poller->held_back[poller->held_back_count++] = changes[i];
         return 0;

@@ -33,12 +33,12 @@ struct aiol__poller_ops {
 
     /*
      * Change a registration from `old_events` to `events`. May be held back until the next wait; an
-     * error that shows only there is reported as an event with AIOL_ERROR. Unless `verify`: then it
-     * is answered at once. -ENOENT: there is no registration of this descriptor (it was closed, and
-     * its number is another's now). -EBADF: the descriptor is closed.
+     * error that shows only there is reported as an event with AIOL_ERROR. Unless `at_once`: then
+     * it is answered in this call. -ENOENT: there is no registration of this descriptor (it was
+     * closed, and its number is another's now). -EBADF: the descriptor is closed.
      */
     int (*modify)(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t old_events,
-                  uint32_t events, bool verify);
+                  uint32_t events, bool at_once);
 
     /* Take a registration out, at once. Cannot fail: what is gone is gone. */
     void (*remove)(struct aiol__poller *poller, int fd, uint32_t old_events);

@@ -112,11 +112,11 @@ static int add(struct aiol__poller *poller, int fd, uint32_t generation, uint32_
 }
 
 static int modify(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t old_events,
-                  uint32_t events, bool verify)
+                  uint32_t events, bool at_once)
 {
     struct aiol__sim_end *end = aiol__sim_find_end(aiol__sim_of(poller), fd);
 
-    (void)old_events, (void)verify;
+    (void)old_events, (void)at_once;
     if (!end)
         return -EBADF;
     if (!end->is_registered)

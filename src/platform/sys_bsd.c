@@ -1,9 +1,9 @@
 /* The system-call table on FreeBSD, OpenBSD, NetBSD and DragonFly. */
 #include "platform/sys.h"
+#include "platform/sys_kqueue.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/event.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,16 +15,6 @@ static int accept_cloexec_nonblocking(int fd)
 static int pipe_cloexec_nonblocking(int fds[2])
 {
     return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
-}
-
-/* A kqueue is not inherited by fork(2), but without that an exec would hand it on. */
-static int kqueue_cloexec(void)
-{
-    int fd = kqueue();
-
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return fd;
 }
 
 struct aiol__sys aiol__sys = {
@@ -44,6 +34,6 @@ struct aiol__sys aiol__sys = {
     .mmap = mmap,
     .munmap = munmap,
     .mprotect = mprotect,
-    .kqueue = kqueue_cloexec,
+    .kqueue = aiol__kqueue_cloexec,
     .kevent = kevent,
 };

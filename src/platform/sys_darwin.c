@@ -1,10 +1,10 @@
 /* The system-call table on macOS, which cannot make descriptors close-on-exec and non-blocking in
  * the call that creates them, and knows no MSG_NOSIGNAL. */
 #include "platform/sys.h"
+#include "platform/sys_kqueue.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/event.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,16 +44,6 @@ static int pipe_cloexec_nonblocking(int fds[2])
     return 0;
 }
 
-/* A kqueue is not inherited by fork(2), but without that an exec would hand it on. */
-static int kqueue_cloexec(void)
-{
-    int fd = kqueue();
-
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return fd;
-}
-
 /* No SIGPIPE is a property of the socket here, and this may be the first time we see it. */
 static ssize_t send_without_signal(int fd, const void *buffer, size_t size, int flags)
 {
@@ -80,6 +70,6 @@ struct aiol__sys aiol__sys = {
     .mmap = mmap,
     .munmap = munmap,
     .mprotect = mprotect,
-    .kqueue = kqueue_cloexec,
+    .kqueue = aiol__kqueue_cloexec,
     .kevent = kevent,
 };

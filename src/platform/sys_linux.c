@@ -12,9 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef AIOL__KQUEUE_DOUBLE /* the tests run that poller here too, over an imitation of kqueue(2) \
-                            */
-#include <sys/event.h>
+/* The tests run that poller on Linux too, over an imitation of kqueue(2). */
+#ifdef AIOL__KQUEUE_DOUBLE
+#include "platform/sys_kqueue.h"
 #endif
 
 static int accept_cloexec_nonblocking(int fd)
@@ -64,7 +64,7 @@ struct aiol__sys aiol__sys = {
     .epoll_pwait2 = wait_with_timespec,
     .eventfd = eventfd,
 #ifdef AIOL__KQUEUE_DOUBLE
-    .kqueue = kqueue,
+    .kqueue = aiol__kqueue_cloexec,
     .kevent = kevent,
 #endif
 };

@@ -198,7 +198,7 @@ void aiol__io_table_expect_new(struct aiol_loop *loop, int fd)
         descriptor->is_registered = false;
 }
 
-static int flush_one(struct aiol_loop *loop, int fd)
+static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
 {
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
     int rc;
@@ -207,7 +207,7 @@ static int flush_one(struct aiol_loop *loop, int fd)
         (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
         return 0;
     rc = loop->poller->ops->modify(loop->poller, fd, descriptor->generation, descriptor->registered,
-                                   descriptor->wanted, false);
+                                   descriptor->wanted, at_once);
     if (rc == 0) {
         descriptor->registered = descriptor->wanted;
         descriptor->must_confirm = false;
@@ -226,7 +226,7 @@ static int flush_one(struct aiol_loop *loop, int fd)
     return rc == -EBADF ? make_always_ready(loop, fd) : rc;
 }
 
-int aiol__io_table_flush(struct aiol_loop *loop)
+int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
 {
     struct aiol__io_table *table = &loop->io;
     int fd = table->first_changed;
@@ -235,7 +235,7 @@ int aiol__io_table_flush(struct aiol_loop *loop)
     table->first_changed = -1;
     while (fd >= 0) {
         int next = table->descriptors[fd].next_changed;
-        int rc = flush_one(loop, fd);
+        int rc = flush_one(loop, fd, at_once);
 
         table->descriptors[fd].is_changed = false;
         if (rc < 0)

@@ -70,9 +70,10 @@ void aiol__io_table_unregister(struct aiol_loop *loop, int fd);
 /* What the watchers want from now on; the poller is told in the next flush. */
 void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
 
-/* Tell the poller what has changed. What it refuses is tried again the next time; an error is
- * returned when events that are wanted would be missed for that. */
-int aiol__io_table_flush(struct aiol_loop *loop);
+/* Tell the poller what has changed, which with `at_once` must not wait until it polls. What it
+ * refuses is tried again the next time; an error is returned when events that are wanted would be
+ * missed for that. */
+int aiol__io_table_flush(struct aiol_loop *loop, bool at_once);
 
 /* Make the poller anew with all that is wanted, and nothing else; the arguments are those of its
  * reopen(). 0 or -errno, and then nothing has changed. */

@@ -70,7 +70,7 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
         aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
         timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
     }
-    rc = aiol__io_table_flush(loop);
+    rc = aiol__io_table_flush(loop, false);
     /* A change that the poller refuses may have made a descriptor ready. */
     if (rc == 0 && timeout_ns > 0 && loop->io.always_ready_count > 0)
         timeout_ns = 0;
@@ -113,7 +113,7 @@ static bool is_deadlocked(struct aiol_loop *loop)
         return false;
     if (loop->io.active_count == 0)
         return true;
-    return aiol__io_table_flush(loop) == 0 && !loop->poller->ops->may_wake(loop->poller);
+    return aiol__io_table_flush(loop, false) == 0 && !loop->poller->ops->may_wake(loop->poller);
 }
 
 static int enter(struct aiol_loop *loop, struct aiol_loop **ret_outer)
@@ -238,7 +238,7 @@ int aiol_loop_prepare(struct aiol_loop *loop)
     if (loop->is_running)
         return -EBUSY;
     aiol_loop_update_now(loop);
-    rc = aiol__io_table_flush(loop);
+    rc = aiol__io_table_flush(loop, true);
     if (rc == 0)
         aiol__mailbox_prepare_sleep(loop->mailbox);
     return rc;

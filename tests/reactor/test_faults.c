@@ -1,6 +1,7 @@
 /* What the reactor does when memory or the system fails it: an error from the call that needed it,
  * nothing changed, and a loop that can be used on. */
 #include "platform/sys.h"
+#include "poller.h"
 #include "support.h"
 
 #include <errno.h>
@@ -138,19 +139,6 @@ static void test_p5_a_watcher_that_gets_no_memory_is_an_error_and_can_be_started
     close(file_fd);
 }
 
-static struct aiol__sys real_sys;
-static int ctl_operation; /* which one fails */
-static int ctl_errno;     /* and how; 0: none fails */
-
-static int fail_ctl(int poller_fd, int operation, int fd, struct epoll_event *event)
-{
-    if (ctl_errno && operation == ctl_operation) {
-        errno = ctl_errno;
-        return -1;
-    }
-    return real_sys.epoll_ctl(poller_fd, operation, fd, event);
-}
-
 static void test_p3_a_registration_that_the_system_refuses_changes_nothing(void **state)
 {
     const int errors[] = {ENOSPC, ENOMEM};
@@ -160,17 +148,15 @@ static void test_p3_a_registration_that_the_system_refuses_changes_nothing(void 
 
     (void)state;
     make_socket_pair(fds);
-    real_sys = aiol__sys;
-    aiol__sys.epoll_ctl = fail_ctl;
-    ctl_operation = EPOLL_CTL_ADD;
+    watch_poller();
     aiol_io_init(&io, loop, fds[0], count_io, &count);
     for (size_t i = 0; i < COUNT_OF(errors); i++) {
-        ctl_errno = errors[i];
+        poller_watch.add_errno = errors[i];
         assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), -errors[i]);
         assert_int_equal(aiol_io_is_active(&io), 0);
         assert_int_equal(aiol_loop_is_alive(loop), 0);
     }
-    ctl_errno = 0;
+    poller_watch.add_errno = 0;
     assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), 0);
     aiol_loop_run_once(loop, 0);
     assert_int_equal(count, 1);
@@ -182,16 +168,16 @@ static void test_p3_a_registration_that_the_system_refuses_changes_nothing(void 
 
 static void test_p3_a_change_that_the_system_refuses_ends_the_run_and_is_tried_again(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct aiol_io io;
     int fds[2], count = 0;
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
     make_socket_pair(fds);
-    real_sys = aiol__sys;
-    aiol__sys.epoll_ctl = fail_ctl;
-    ctl_operation = EPOLL_CTL_MOD;
-    ctl_errno = ENOMEM;
+    watch_poller();
+    poller_watch.modify_errno = ENOMEM;
     aiol_io_init(&io, loop, fds[0], count_io, &count);
     assert_int_equal(aiol_io_start(&io, AIOL_READABLE), 0);
     assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), 0);
@@ -199,28 +185,13 @@ static void test_p3_a_change_that_the_system_refuses_ends_the_run_and_is_tried_a
     assert_int_equal(aiol_loop_prepare(loop), -ENOMEM);
     assert_int_equal(aiol_loop_run_once(loop, 0), -ENOMEM);
     assert_int_equal(count, 0);
-    ctl_errno = 0;
+    poller_watch.modify_errno = 0;
     assert_int_equal(aiol_loop_run_once(loop, AIOL_NEVER), 1);
     assert_int_equal(count, 1);
     aiol_io_close(&io);
     close(fds[0]);
     close(fds[1]);
     free_loop(loop);
-}
-
-static int wait_errno;
-
-static int fail_wait(int poller_fd, struct epoll_event *events, int count,
-                     const struct timespec *timeout)
-{
-    int error = wait_errno;
-
-    wait_errno = 0;
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return real_sys.epoll_pwait2(poller_fd, events, count, timeout);
 }
 
 static void test_an_interrupted_wait_is_no_error_and_fires_no_timer_early(void **state)
@@ -231,14 +202,14 @@ static void test_an_interrupted_wait_is_no_error_and_fires_no_timer_early(void *
     (void)state;
     begin_fake_time(AIOL_HOUR);
     loop = new_loop();
-    real_sys = aiol__sys;
-    aiol__sys.epoll_pwait2 = fail_wait;
+    watch_poller();
     aiol_timer_init(&timer, loop, ignore_timer, NULL);
     aiol_timer_start(&timer, 2 * AIOL_MILLISECOND);
-    wait_errno = EINTR;
+    poller_watch.failing_wait_count = 1;
+    poller_watch.wait_errno = EINTR;
     assert_int_equal(aiol_loop_run_once(loop, AIOL_NEVER), 1);
     assert_int_equal(aiol_timer_is_active(&timer), 1);
-    wait_errno = EINTR;
+    poller_watch.failing_wait_count = 1;
     assert_int_equal(aiol_loop_run(loop), 0);
     assert_true(aiol_loop_now_ns(loop) == AIOL_HOUR + 2 * AIOL_MILLISECOND);
     free_loop(loop);
@@ -252,11 +223,11 @@ static void test_p3_a_wait_that_fails_ends_the_run_with_its_error(void **state)
     (void)state;
     begin_fake_time(AIOL_HOUR);
     loop = new_loop();
-    real_sys = aiol__sys;
-    aiol__sys.epoll_pwait2 = fail_wait;
+    watch_poller();
     aiol_timer_init(&timer, loop, ignore_timer, NULL);
     aiol_timer_start(&timer, AIOL_MILLISECOND);
-    wait_errno = EFAULT;
+    poller_watch.failing_wait_count = 1;
+    poller_watch.wait_errno = EFAULT;
     assert_int_equal(aiol_loop_run(loop), -EFAULT);
     assert_int_equal(aiol_timer_is_active(&timer), 1);
     assert_int_equal(aiol_loop_run(loop), 0);
@@ -273,12 +244,14 @@ static void ignore_io(struct aiol_io *io, uint32_t ready, void *data)
 /* The poller is asked before the table grows: what it then knows must be taken back. */
 static void test_p3_a_watcher_that_gets_no_memory_leaves_nothing_in_the_poller(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct epoll_event event = {.events = EPOLLIN};
     struct aiol_io io;
     int fds[2];
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
     make_socket_pair(fds);
     aiol_io_init(&io, loop, fds[0], ignore_io, NULL);
     fail_allocation(1);

@@ -2,6 +2,7 @@
  * ends with a status that says what went wrong in it; 0 is nothing. */
 #include "platform/sys.h"
 #include "support.h"
+#include "task/context.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -278,6 +279,11 @@ static void test_tasks_and_a_simulated_loop_go_on_too(void **state)
     pid_t pid;
 
     (void)state;
+#ifdef AIOL__TSAN
+    /* In a child it ignores how the contexts of a process synchronize, and sees races. */
+    free_loop(sleepers.loop);
+    skip();
+#endif
     for (int i = 0; i < 3; i++)
         assert_int_equal(aiol_task_spawn(sleepers.loop, sleep_an_hour, &sleepers, NULL), 0);
     aiol_loop_run_once(sleepers.loop, 0);

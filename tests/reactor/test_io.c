@@ -1,5 +1,6 @@
 /* One watcher on one descriptor: starting, stopping, what is reported, and what each costs. */
 #include "platform/sys.h"
+#include "poller.h"
 #include "support.h"
 
 #include <errno.h>
@@ -218,20 +219,12 @@ static void test_an_error_wakes_who_wants_to_write(void **state)
     init_probe(&probe, loop, fds[1]);
     aiol_io_start(&probe.io, AIOL_WRITABLE);
     aiol_loop_run_once(loop, 0);
-    assert_int_equal(probe.ready, AIOL_WRITABLE | AIOL_ERROR);
+    /* kqueue calls it a hang-up. */
+    assert_true(probe.ready & AIOL_WRITABLE);
+    assert_true(probe.ready & (AIOL_ERROR | AIOL_HANGUP));
     aiol_io_close(&probe.io);
     close(fds[1]);
     free_loop(loop);
-}
-
-static int wait_count;
-static struct aiol__sys real_sys;
-
-static int count_wait(int poller_fd, struct epoll_event *events, int count,
-                      const struct timespec *timeout)
-{
-    wait_count++;
-    return real_sys.epoll_pwait2(poller_fd, events, count, timeout);
 }
 
 static void do_nothing(struct aiol_timer *timer, void *data)
@@ -246,18 +239,15 @@ static int count_waits_while_idle(struct aiol_loop *loop)
 {
     struct aiol_timer timer;
 
-    real_sys = aiol__sys;
-    wait_count = 0;
-    aiol__sys.epoll_pwait2 = count_wait;
+    watch_poller();
     aiol_timer_init(&timer, loop, do_nothing, NULL);
     for (int i = 0; i < 3; i++) {
         aiol_timer_start(&timer, AIOL_SECOND);
-        while (aiol_timer_is_active(&timer) && wait_count < 100)
+        while (aiol_timer_is_active(&timer) && poller_watch.wait_count < 100)
             aiol_loop_run_once(loop, AIOL_NEVER);
     }
     aiol_timer_stop(&timer);
-    aiol__sys.epoll_pwait2 = real_sys.epoll_pwait2;
-    return wait_count;
+    return poller_watch.wait_count;
 }
 
 static void test_a_stopped_watcher_with_unread_data_does_not_keep_the_loop_busy(void **state)
@@ -311,14 +301,6 @@ static void test_a_stopped_watcher_whose_peer_hangs_up_does_not_keep_the_loop_bu
     free_loop(loop);
 }
 
-static int ctl_count;
-
-static int count_ctl(int poller_fd, int operation, int fd, struct epoll_event *event)
-{
-    ctl_count++;
-    return real_sys.epoll_ctl(poller_fd, operation, fd, event);
-}
-
 static void test_changes_of_interest_go_to_the_kernel_once_a_turn(void **state)
 {
     struct aiol_loop *loop = new_loop();
@@ -327,28 +309,27 @@ static void test_changes_of_interest_go_to_the_kernel_once_a_turn(void **state)
 
     (void)state;
     make_socket_pair(fds);
-    real_sys = aiol__sys;
-    aiol__sys.epoll_ctl = count_ctl;
-    ctl_count = 0;
+    watch_poller();
     init_probe(&probe, loop, fds[0]);
     aiol_io_start(&probe.io, AIOL_READABLE);
-    assert_int_equal(ctl_count, 1);
+    assert_int_equal(poller_watch.change_count, 1);
     for (int i = 0; i < 10; i++) {
         aiol_io_stop(&probe.io);
         aiol_io_start(&probe.io, AIOL_READABLE);
     }
     aiol_loop_run_once(loop, 0);
-    assert_int_equal(ctl_count, 1);
+    assert_int_equal(poller_watch.change_count, 1);
     aiol_io_start(&probe.io, AIOL_WRITABLE);
     aiol_io_start(&probe.io, AIOL_READABLE | AIOL_WRITABLE);
     aiol_io_stop(&probe.io);
-    assert_int_equal(ctl_count, 1);
+    assert_int_equal(poller_watch.change_count, 1);
     aiol_loop_run_once(loop, 0);
-    assert_int_equal(ctl_count, 2);
+    assert_int_equal(poller_watch.change_count, 2);
     aiol_loop_run_once(loop, 0);
-    assert_int_equal(ctl_count, 2);
+    assert_int_equal(poller_watch.change_count, 2);
     aiol_io_close(&probe.io);
-    assert_int_equal(ctl_count, 3);
+    assert_in_range(poller_watch.change_count, 2,
+                    3); /* with kqueue nothing is registered any more */
     close_pair(fds);
     free_loop(loop);
 }

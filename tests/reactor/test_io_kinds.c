@@ -1,4 +1,5 @@
 /* Descriptors that are not sockets: regular files, which cannot be polled, and pollers. */
+#include "poller.h"
 #include "support.h"
 
 #include <errno.h>
@@ -203,11 +204,14 @@ static void test_an_epoll_descriptor_can_be_watched(void **state)
 
 static void test_a_loop_refuses_to_watch_itself(void **state)
 {
-    struct aiol_loop *loop = new_loop(), *other = new_loop();
+    struct aiol_loop *loop, *other;
     struct notes notes = {.length = 0};
     struct probe itself, inner, circle;
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
+    other = new_loop();
     init_probe(&itself, loop, aiol_loop_backend_fd(loop), &notes, 'i');
     assert_true(aiol_io_start(&itself.io, AIOL_READABLE) < 0);
     init_probe(&inner, loop, aiol_loop_backend_fd(other), &notes, 'o');

@@ -1,6 +1,7 @@
 /* Numbers of descriptors that are closed and handed out again, and descriptors that live on under
  * another number or in another process. The bug museum, 1 to 5. */
 #include "platform/sys.h"
+#include "poller.h"
 #include "support.h"
 
 #include <errno.h>
@@ -142,11 +143,13 @@ static int turn_until_rebuilt(struct aiol_loop *loop, int max_turns)
 
 static void test_a_duplicate_that_outlives_close_is_found_and_the_poller_rebuilt(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct probe closed, other;
     int fds[2], other_fds[2], duplicate_fd;
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
     make_socket_pair(fds);
     make_socket_pair(other_fds);
     duplicate_fd = dup(fds[0]);
@@ -183,12 +186,14 @@ static int refuse_epoll(int flags)
 
 static void test_a_poller_that_cannot_be_rebuilt_yet_is_rebuilt_later(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct aiol__sys real_sys = aiol__sys;
     struct probe closed, other;
     int fds[2], duplicate_fd;
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
     make_socket_pair(fds);
     duplicate_fd = dup(fds[0]);
     start_probe(&closed, loop, fds[0], AIOL_READABLE);
@@ -269,12 +274,14 @@ static void test_a_watcher_closed_before_its_descriptor_leaves_nothing_stale(voi
 /* The bug museum, 2: a socket shared with a child, closed here, 100 % of a processor. */
 static void test_a_descriptor_that_a_child_keeps_open_does_not_keep_the_loop_busy(void **state)
 {
-    struct aiol_loop *loop = new_loop();
+    struct aiol_loop *loop;
     struct probe closed;
     int fds[2], status, turns_until_rebuilt, turns_after_that;
     pid_t child;
 
     (void)state;
+    only_with_epoll();
+    loop = new_loop();
     make_socket_pair(fds);
     start_probe(&closed, loop, fds[0], AIOL_READABLE);
     aiol_loop_run_once(loop, 0);

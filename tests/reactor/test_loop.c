@@ -83,7 +83,7 @@ static void test_p12_the_descriptors_of_a_loop_are_closed_on_exec_and_non_blocki
             assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
         count++;
     }
-    assert_int_equal(count, 2);
+    assert_in_range(count, 2, 3); /* the poller's, and one or two to wake it */
     free_loop(loop);
 }
 

@@ -83,7 +83,21 @@ static int wait_in_fake_time(int poller_fd, struct epoll_event *events, int coun
     int ready = sys_before.epoll_wait(poller_fd, events, count, 0);
 
     if (ready == 0)
-        fake_now_ns += (uint64_t)timeout->tv_sec * AIOL_SECOND + (uint64_t)timeout->tv_nsec;
+        pass_fake_time((uint64_t)timeout->tv_sec * AIOL_SECOND + (uint64_t)timeout->tv_nsec);
+    return ready;
+}
+
+static int kevent_in_fake_time(int poller_fd, const struct kevent *changes, int change_count,
+                               struct kevent *events, int event_count,
+                               const struct timespec *timeout)
+{
+    const struct timespec at_once = {0};
+    bool has_end = event_count > 0 && timeout;
+    int ready = sys_before.kevent(poller_fd, changes, change_count, events, event_count,
+                                  has_end ? &at_once : timeout);
+
+    if (ready == 0 && has_end)
+        pass_fake_time((uint64_t)timeout->tv_sec * AIOL_SECOND + (uint64_t)timeout->tv_nsec);
     return ready;
 }
 
@@ -92,6 +106,8 @@ void begin_fake_time(uint64_t now_ns)
     fake_now_ns = now_ns;
     aiol__sys.clock_gettime = tell_fake_time;
     aiol__sys.epoll_pwait2 = wait_in_fake_time;
+    if (sys_before.kevent)
+        aiol__sys.kevent = kevent_in_fake_time;
 }
 
 void pass_fake_time(uint64_t ns)
