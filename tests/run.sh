@@ -81,19 +81,21 @@ check() {
 limited='timeout -k 5 120'
 fixed=$limited # the sanitizers of older compilers dislike some random address spaces
 ! setarch -R true 2>/dev/null || fixed="setarch -R $limited"
+of_epoll=${tests/ platform\/kqueue/}
+of_kqueue=${tests/ platform\/epoll/}
 switching=$(grep -oE '(task|await)/\w+' <<<"$tests" | xargs || true)
 
-check gcc-debug "$tests" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug
-check clang-release "$tests" "$limited" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release
-check clang-asan "$tests" "$fixed" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug \
-    -DAIOL_SANITIZE=address,undefined
-check clang-tsan "$tests" "$fixed" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug \
-    -DAIOL_SANITIZE=thread
-check gcc-ucontext "$switching" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
-    -DAIOL_CONTEXT=ucontext
+gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug)
+clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug)
+check gcc-debug "$of_epoll" "$limited" "${gcc[@]}"
+check clang-release "$of_epoll" "$limited" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release
+check clang-asan "$of_epoll" "$fixed" "${clang[@]}" -DAIOL_SANITIZE=address,undefined
+check clang-tsan "$of_epoll" "$fixed" "${clang[@]}" -DAIOL_SANITIZE=thread
+check gcc-ucontext "$switching" "$limited" "${gcc[@]}" -DAIOL_CONTEXT=ucontext
+check gcc-kqueue "$of_kqueue" "$limited" "${gcc[@]}" -DAIOL_POLLER=kqueue
 if [ -n "$all" ]; then
-    check gcc-release "$tests" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
-    check valgrind "$tests" "timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full" \
+    check gcc-release "$of_epoll" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+    check valgrind "$of_epoll" "timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full" \
         -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug
 fi
 

@@ -41,4 +41,4 @@ if [ "${1-}" = --update ]; then
     cp "$built/abi.txt" "$root/tests/abi.txt"
 fi
 diff -u "$root/tests/abi.txt" "$built/abi.txt" ||
-    { echo "the interface differs from tests/abi.txt; see the head of tests/checks/abi.sh"; exit 1; }
+    { echo "the interface is not what tests/abi.txt says; the head of this script says more"; exit 1; }
