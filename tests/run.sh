@@ -85,6 +85,7 @@ of_epoll=${tests/ platform\/kqueue/}
 of_kqueue=${tests/ platform\/epoll/}
 switching=$(grep -oE '(task|await)/\w+' <<<"$tests" | xargs || true)
 
+valgrind='timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full'
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug)
 check gcc-debug "$of_epoll" "$limited" "${gcc[@]}"
@@ -95,8 +96,7 @@ check gcc-ucontext "$switching" "$limited" "${gcc[@]}" -DAIOL_CONTEXT=ucontext
 check gcc-kqueue "$of_kqueue" "$limited" "${gcc[@]}" -DAIOL_POLLER=kqueue
 if [ -n "$all" ]; then
     check gcc-release "$of_epoll" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
-    check valgrind "$of_epoll" "timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full" \
-        -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug
+    check valgrind "$of_epoll" "$valgrind" "${gcc[@]}"
 fi
 
 echo "== summary"

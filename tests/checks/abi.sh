@@ -40,5 +40,7 @@ gcc -std=c11 -I"$root/include" -o "$built/abi" "$built/abi.c"
 if [ "${1-}" = --update ]; then
     cp "$built/abi.txt" "$root/tests/abi.txt"
 fi
-diff -u "$root/tests/abi.txt" "$built/abi.txt" ||
-    { echo "the interface is not what tests/abi.txt says; the head of this script says more"; exit 1; }
+if ! diff -u "$root/tests/abi.txt" "$built/abi.txt"; then
+    echo "the interface is not what tests/abi.txt says: the head of tests/checks/abi.sh says more"
+    exit 1
+fi
