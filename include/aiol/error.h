@@ -9,12 +9,15 @@
 
 AIOL_BEGIN_DECLARATIONS
 
-/* The object, its other side or its loop was closed. Never a cancellation: that is -ECANCELED. */
-#define AIOL_ECLOSED (-10001)
-/* An awaiting call, or one that needs a task, was made outside of a task. */
-#define AIOL_ENOTASK (-10002)
-/* A task's function returned while a scope or group that it had entered was still open. */
-#define AIOL_ESCOPE (-10003)
+enum aiol_error {
+    /* The object, its other side or its loop was closed. Never a cancellation: that is -ECANCELED.
+     */
+    AIOL_ECLOSED = -10001,
+    /* An awaiting call, or one that needs a task, was made outside of a task. */
+    AIOL_ENOTASK = -10002,
+    /* A task's function returned while a scope or group that it had entered was still open. */
+    AIOL_ESCOPE = -10003
+};
 
 /*
  * The name of an error as it is written in C: "ECONNRESET", "AIOL_ECLOSED"; "OK" for 0 and more,

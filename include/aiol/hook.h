@@ -42,7 +42,8 @@ AIOL_API void aiol_hook_init(struct aiol_hook *hook, struct aiol_loop *loop, uin
 /*
  * Call the callback around every blocking wait from now on; hooks of one place are called in the
  * order of their starts. One that is started inside a hook of its place waits for the next turn. A
- * hook does not keep the loop alive. Starting a started hook does nothing.
+ * hook does not keep the loop alive. Starting a started hook does nothing. A signal that is handled
+ * in this thread ends the wait, and so calls the hooks after it.
  *
  * Thread: the loop's. Returns 0, -EINVAL (unknown place), or AIOL_ECLOSED (the loop is being
  * freed).

@@ -15,16 +15,18 @@
 
 AIOL_BEGIN_DECLARATIONS
 
-/* Readiness: wanted in aiol_io_start(), reported to the callback. */
-#define AIOL_READABLE UINT32_C(1)
-#define AIOL_WRITABLE UINT32_C(2)
-/* Reported beside what was wanted, never asked for. An error, or both sides closed, counts as
- * readable and as writable: the read or write will not block, and says what happened. */
-#define AIOL_HANGUP UINT32_C(4) /* the peer has closed its side, or both are closed */
-#define AIOL_ERROR UINT32_C(8)  /* an error is pending on the descriptor */
-/* Asked for in aiol_io_start(): report each change once, not as long as the state lasts. A property
- * of the descriptor: all its watchers must agree. */
-#define AIOL_EDGE UINT32_C(16)
+enum aiol_ready {
+    /* Readiness: wanted in aiol_io_start(), reported to the callback. */
+    AIOL_READABLE = 1,
+    AIOL_WRITABLE = 2,
+    /* Reported beside what was wanted, never asked for. An error, or both sides closed, counts as
+     * readable and as writable: the read or write will not block, and says what happened. */
+    AIOL_HANGUP = 4, /* the peer has closed its side, or both are closed */
+    AIOL_ERROR = 8,  /* an error is pending on the descriptor */
+    /* Asked for in aiol_io_start(): report each change once, not as long as the state lasts. A
+     * property of the descriptor: all its watchers must agree. */
+    AIOL_EDGE = 16
+};
 
 struct aiol_io;
 typedef void (*aiol_io_fn)(struct aiol_io *io, uint32_t ready, void *data);

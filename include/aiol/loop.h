@@ -81,8 +81,9 @@ AIOL_API int aiol_loop_run(struct aiol_loop *loop);
 
 /*
  * One turn: wait up to `timeout_ns` for something to do (0: don't wait, AIOL_NEVER: as long as it
- * takes), and do it. Waits less when a timer is due before that, and not at all when deferred calls
- * or tasks are ready or the loop was stopped. A turn may end without anything having been done.
+ * takes, for ever if nothing is started), and do it. Waits less when a timer is due before that,
+ * and not at all when deferred calls or tasks are ready or the loop was stopped. A turn may end
+ * without anything having been done.
  *
  * Thread: the loop's. Returns 1 (something is alive), 0 (nothing is), or an error as
  * aiol_loop_run() does, but for -EDEADLK.

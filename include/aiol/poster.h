@@ -75,6 +75,23 @@ AIOL_API int aiol_poster_post_node(struct aiol_poster *poster, struct aiol_post 
 AIOL_API void aiol_post_init(struct aiol_post *post, aiol_post_fn callback, void *data);
 
 /*
+ * Allocate a post and prepare it, for callers that cannot embed the struct; from the allocator of
+ * the poster's loop. Belongs to the caller, who frees it with aiol_post_free().
+ *
+ * Thread: any that holds a reference. Returns 0, or -ENOMEM.
+ */
+AIOL_API int aiol_post_new(struct aiol_poster *poster, aiol_post_fn callback, void *data,
+                           struct aiol_post **ret_post);
+
+/*
+ * Free a post that aiol_post_new() made, and that is not posted: also in its own callback. NULL is
+ * allowed.
+ *
+ * Thread: any that holds a reference to a poster of the same loop. Cannot fail.
+ */
+AIOL_API void aiol_post_free(struct aiol_poster *poster, struct aiol_post *post);
+
+/*
  * Make the loop's wait under way, or the next one, return at once; several calls may count as one.
  *
  * Thread: any that holds a reference; also in a signal handler (no lock, no allocation, errno is

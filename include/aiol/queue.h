@@ -151,7 +151,8 @@ struct aiol_queue_joiner {
 
 /*
  * Prepare a getter: a get in callback form. It stays the caller's; the queue borrows it, at this
- * address, while it is started.
+ * address, while it is started. One that is not started may outlive the queue (but if it was
+ * allocated, not the loop); this holds for putters and joiners too.
  *
  * Thread: the loop's. Cannot fail.
  */
@@ -273,18 +274,46 @@ AIOL_API int aiol_queue_joiner_new(struct aiol_queue *queue, aiol_queue_joiner_f
 AIOL_API void aiol_queue_joiner_free(struct aiol_queue_joiner *joiner);
 
 /*
- * sizeof(struct aiol_queue_getter), which is also that of a putter and of a joiner.
+ * sizeof(struct aiol_queue_getter), for callers that embed it without a C compiler.
  *
  * Thread: any. Cannot fail.
  */
 AIOL_API size_t aiol_queue_getter_size(void);
 
 /*
- * The alignment of struct aiol_queue_getter, of a putter and of a joiner.
+ * The alignment of struct aiol_queue_getter.
  *
  * Thread: any. Cannot fail.
  */
 AIOL_API size_t aiol_queue_getter_align(void);
+
+/*
+ * sizeof(struct aiol_queue_putter).
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_queue_putter_size(void);
+
+/*
+ * The alignment of struct aiol_queue_putter.
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_queue_putter_align(void);
+
+/*
+ * sizeof(struct aiol_queue_joiner).
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_queue_joiner_size(void);
+
+/*
+ * The alignment of struct aiol_queue_joiner.
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_queue_joiner_align(void);
 
 AIOL_END_DECLARATIONS
 

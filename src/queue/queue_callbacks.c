@@ -197,6 +197,22 @@ size_t aiol_queue_getter_align(void)
     return _Alignof(struct aiol_queue_getter);
 }
 
-_Static_assert(sizeof(struct aiol_queue_putter) == sizeof(struct aiol_queue_getter) &&
-                   sizeof(struct aiol_queue_joiner) == sizeof(struct aiol_queue_getter),
-               "aiol_queue_getter_size() speaks for all three");
+size_t aiol_queue_putter_size(void)
+{
+    return sizeof(struct aiol_queue_putter);
+}
+
+size_t aiol_queue_putter_align(void)
+{
+    return _Alignof(struct aiol_queue_putter);
+}
+
+size_t aiol_queue_joiner_size(void)
+{
+    return sizeof(struct aiol_queue_joiner);
+}
+
+size_t aiol_queue_joiner_align(void)
+{
+    return _Alignof(struct aiol_queue_joiner);
+}

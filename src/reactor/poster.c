@@ -81,17 +81,15 @@ void aiol_poster_release(struct aiol_poster *poster)
 
 int aiol_poster_post(struct aiol_poster *poster, aiol_post_fn callback, void *data)
 {
-    const struct aiol_allocator *allocator = &poster->mailbox->allocator;
-    struct aiol_post *post = aiol__allocate(allocator, sizeof *post);
-    int rc;
+    struct aiol_post *post;
+    int rc = aiol_post_new(poster, callback, data, &post);
 
-    if (!post)
-        return -ENOMEM;
-    aiol_post_init(post, callback, data);
-    post->allocated_by = allocator;
+    if (rc < 0)
+        return rc;
+    post->allocated_by = &poster->mailbox->allocator;
     rc = aiol__mailbox_push(poster->mailbox, post);
     if (rc < 0)
-        aiol__release(allocator, post);
+        aiol_post_free(poster, post);
     return rc;
 }
 
@@ -103,6 +101,23 @@ int aiol_poster_post_node(struct aiol_poster *poster, struct aiol_post *post)
 void aiol_post_init(struct aiol_post *post, aiol_post_fn callback, void *data)
 {
     *post = (struct aiol_post){.callback = callback, .data = data};
+}
+
+int aiol_post_new(struct aiol_poster *poster, aiol_post_fn callback, void *data,
+                  struct aiol_post **ret_post)
+{
+    struct aiol_post *post = aiol__allocate(&poster->mailbox->allocator, sizeof *post);
+
+    if (!post)
+        return -ENOMEM;
+    aiol_post_init(post, callback, data);
+    *ret_post = post;
+    return 0;
+}
+
+void aiol_post_free(struct aiol_poster *poster, struct aiol_post *post)
+{
+    aiol__release(&poster->mailbox->allocator, post);
 }
 
 int aiol_poster_wake(struct aiol_poster *poster)

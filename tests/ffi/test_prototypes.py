@@ -91,11 +91,6 @@ class ForEveryLanguage(unittest.TestCase):
                     self.assertEqual(getattr(lib, f"{name}_size")(), ctypes.sizeof(struct))
                     self.assertEqual(getattr(lib, f"{name}_align")(), ctypes.alignment(struct))
 
-    def test_one_size_is_that_of_all_ends_of_a_queue(self):
-        for end in ("getter", "putter", "joiner"):
-            self.assertEqual(lib.aiol_queue_getter_size(),
-                             ctypes.sizeof(headers.structs[f"aiol_queue_{end}"]))
-
     def test_every_callback_has_data(self):
         for name, callback in headers.callbacks.items():
             with self.subTest(name):

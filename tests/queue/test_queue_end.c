@@ -207,9 +207,11 @@ static void test_p3_without_memory_none_is_made(void **state)
     assert_int_equal(aiol_queue_joiner_new(queue, on_join, NULL, &joiner), -ENOMEM);
     assert_true(!getter && !putter && !joiner);
     assert_int_equal(aiol_queue_getter_size(), sizeof(struct aiol_queue_getter));
-    assert_int_equal(aiol_queue_getter_size(), sizeof(struct aiol_queue_putter));
-    assert_int_equal(aiol_queue_getter_size(), sizeof(struct aiol_queue_joiner));
+    assert_int_equal(aiol_queue_putter_size(), sizeof(struct aiol_queue_putter));
+    assert_int_equal(aiol_queue_joiner_size(), sizeof(struct aiol_queue_joiner));
     assert_int_equal(aiol_queue_getter_align(), _Alignof(struct aiol_queue_getter));
+    assert_int_equal(aiol_queue_putter_align(), _Alignof(struct aiol_queue_putter));
+    assert_int_equal(aiol_queue_joiner_align(), _Alignof(struct aiol_queue_joiner));
     aiol_queue_free(queue);
     free_loop(loop);
 }

@@ -377,9 +377,43 @@ static void test_p5_a_post_with_its_own_node_allocates_nothing(void **state)
     free_loop(loop);
 }
 
+static struct aiol_poster *post_owner;
+
+static void count_and_free(int status, void *data)
+{
+    struct aiol_post **post = data;
+
+    assert_int_equal(status, 0);
+    aiol_post_free(post_owner, *post);
+    *post = NULL;
+}
+
+static void test_p9_a_post_can_be_allocated(void **state)
+{
+    struct aiol_loop *loop = new_sim_loop(1);
+    struct aiol_post *post = NULL, *unused = NULL;
+
+    (void)state;
+    assert_int_equal(aiol_poster_new(loop, &post_owner), 0);
+    fail_allocation(1);
+    assert_int_equal(aiol_post_new(post_owner, count_and_free, &post, &post), -ENOMEM);
+    assert_null(post);
+    assert_int_equal(aiol_post_new(post_owner, count_and_free, &post, &post), 0);
+    assert_int_equal(aiol_post_new(post_owner, count_and_free, &post, &unused), 0);
+    assert_int_equal(aiol_poster_post_node(post_owner, post), 0);
+    aiol_loop_run_once(loop, 0);
+    assert_null(post);
+    aiol_post_free(post_owner, unused);
+    aiol_post_free(post_owner, NULL);
+    aiol_poster_release(post_owner);
+    aiol_loop_run_once(loop, 0);
+    free_loop(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_p9_a_post_can_be_allocated),
         TEST(test_p6_posts_are_delivered_in_the_order_in_which_they_were_made),
         TEST(test_a_post_made_in_a_post_waits_for_a_next_turn_that_does_not_block),
         TEST(test_p1_a_post_may_end_its_nodes_life_in_its_callback),
