@@ -46,7 +46,7 @@ static int status_of_child(int (*child)(struct world *), struct world *world)
     pid_t pid = fork();
 
     if (pid == 0)
-        _exit(child(world));
+        end_child(child(world));
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
@@ -243,7 +243,7 @@ static void test_a_callback_may_fork(void **state)
     assert_int_equal(send(world->fds[1], "p", 1, 0), 1);
     aiol_loop_run_once(world->loop, AIOL_NEVER);
     if (forking.pid == 0)
-        _exit(go_on_after_callback(&forking));
+        end_child(go_on_after_callback(&forking));
     assert_int_equal(waitpid(forking.pid, &status, 0), forking.pid);
     assert_int_equal(status, 0);
     assert_int_equal(end_world(world), 0);
@@ -289,7 +289,7 @@ static void test_tasks_and_a_simulated_loop_go_on_too(void **state)
     aiol_loop_run_once(sleepers.loop, 0);
     pid = fork();
     if (pid == 0)
-        _exit(run_sleepers(&sleepers));
+        end_child(run_sleepers(&sleepers));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_int_equal(sleepers.woken, 0);

@@ -63,6 +63,9 @@ int run_real(aiol_task_fn fn, void *arg);
 
 int count_open_fds(void);
 
+/* End a child of fork(), which must not run what the test's process does at its end. */
+void end_child(int status);
+
 /* A connected pair of non-blocking, close-on-exec stream sockets. */
 void make_socket_pair(int fds[2]);
 
