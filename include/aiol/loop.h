@@ -138,9 +138,10 @@ AIOL_API uint64_t aiol_loop_alive_count(const struct aiol_loop *loop, uint32_t k
 
 /*
  * For embedding this loop in another one: the descriptor of its poller, readable when the loop has
- * an event to handle. A turn of the embedding loop calls aiol_loop_prepare(), waits for this
- * descriptor or for aiol_loop_next_timeout_ns(), then calls aiol_loop_run_once() with 0. The number
- * changes when the poller had to be made anew, so ask for it each time.
+ * an event to handle (with kqueue also once after that). A turn of the embedding loop calls
+ * aiol_loop_prepare(), waits for this descriptor or for aiol_loop_next_timeout_ns(), then calls
+ * aiol_loop_run_once() with 0. The number changes when the poller had to be made anew, so ask for
+ * it each time.
  *
  * Thread: the loop's. Returns the descriptor, which stays the loop's, or -ENOTSUP (simulated).
  */

@@ -141,15 +141,14 @@ static int open_epoll(int wakeup_fd)
     return fd;
 }
 
-static int reopen(struct aiol__poller *base, int wakeup_fd, bool is_forked)
+static int reopen(struct aiol__poller *base, int wakeup_fd)
 {
     struct epoll_poller *poller = epoll_of(base);
     int fd = open_epoll(wakeup_fd);
 
-    (void)is_forked; /* closing this process's descriptor changes nothing for the parent */
     if (fd < 0)
         return fd;
-    aiol__sys_close(poller->fd);
+    aiol__sys_close(poller->fd); /* which changes nothing for a parent that has it too */
     poller->fd = fd;
     base->wakeup_fd = wakeup_fd;
     return 0;

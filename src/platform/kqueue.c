@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <sys/event.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_CHANGES_OF_ONE 4
 #define MAX_HELD_BACK 64
@@ -33,6 +34,7 @@ struct place {
 struct kqueue_poller {
     struct aiol__poller base;
     int fd;
+    pid_t opened_by;
     int held_back_count;
     struct kevent held_back[MAX_HELD_BACK];
     uint64_t wait_number;
@@ -122,9 +124,10 @@ static int add(struct aiol__poller *base, int fd, uint32_t generation, uint32_t 
         return rc;
     settle(poller, fd);
     rc = apply_all(poller, changes, list_changes(changes, fd, generation, 0, events));
-    if (rc < 0)
-        apply_all(poller, changes, list_changes(changes, fd, generation, events, 0));
-    return rc;
+    if (rc == 0)
+        return 0;
+    apply_all(poller, changes, list_changes(changes, fd, generation, events, 0));
+    return rc == -EPIPE ? -EPERM : rc; /* a pipe without a reader: writing will say so at once */
 }
 
 /* The changes fit among the events, so that there is room for what fails (kqueue(2)). */
@@ -152,7 +155,8 @@ static int modify(struct aiol__poller *base, int fd, uint32_t generation, uint32
     if (rc < 0)
         return rc == -EPERM ? -ENOENT : rc; /* what was registered was another descriptor */
     settle(poller, fd);
-    return apply_all(poller, changes, count);
+    rc = apply_all(poller, changes, count);
+    return rc == -EPIPE ? -ENOENT : rc;
 }
 
 static void remove_registration(struct aiol__poller *base, int fd, uint32_t old_events)
@@ -253,17 +257,23 @@ static int open_kqueue(int wakeup_fd)
     return fd;
 }
 
-static int reopen(struct aiol__poller *base, int wakeup_fd, bool is_forked)
+/* A child has no kqueue of its parent's, and its number may be another descriptor's. */
+static void close_kqueue(const struct kqueue_poller *poller)
+{
+    if (poller->opened_by == getpid())
+        aiol__sys_close(poller->fd);
+}
+
+static int reopen(struct aiol__poller *base, int wakeup_fd)
 {
     struct kqueue_poller *poller = kqueue_of(base);
     int fd = open_kqueue(wakeup_fd);
 
     if (fd < 0)
         return fd;
-    /* A child has no kqueue of its parent's, and its number may be another descriptor's. */
-    if (!is_forked)
-        aiol__sys_close(poller->fd);
+    close_kqueue(poller);
     poller->fd = fd;
+    poller->opened_by = getpid();
     base->wakeup_fd = wakeup_fd;
     poller->held_back_count = 0;
     return 0;
@@ -282,7 +292,7 @@ static void close_poller(struct aiol__poller *base)
 {
     struct kqueue_poller *poller = kqueue_of(base);
 
-    aiol__sys_close(poller->fd);
+    close_kqueue(poller);
     free_poller(poller);
 }
 
@@ -328,6 +338,7 @@ int aiol__poller_open_system(const struct aiol_allocator *allocator, int max_eve
         aiol__allocate(allocator, (size_t)max_events * sizeof poller->base.events[0]);
     poller->places =
         aiol__allocate_zeroed(allocator, poller->place_count * sizeof poller->places[0]);
+    poller->opened_by = getpid();
     if (poller->base.events && poller->places)
         poller->fd = rc = open_kqueue(wakeup_fd);
     if (rc < 0) {

@@ -53,9 +53,9 @@ struct aiol__poller_ops {
     bool (*may_wake)(const struct aiol__poller *poller);
 
     /* Drop the system's poller with all registrations and make a new one, which watches this wakeup
-     * descriptor. `is_forked`: the old one is the parent's, and must not be changed. On failure the
-     * old one stays as it was. */
-    int (*reopen)(struct aiol__poller *poller, int wakeup_fd, bool is_forked);
+     * descriptor. In a child of fork() the parent's is not changed. On failure the old one stays as
+     * it was. */
+    int (*reopen)(struct aiol__poller *poller, int wakeup_fd);
 
     void (*close)(struct aiol__poller *poller);
     uint64_t (*now_ns)(struct aiol__poller *poller);

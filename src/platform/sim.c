@@ -134,11 +134,10 @@ static void remove_registration(struct aiol__poller *poller, int fd, uint32_t ol
         end->is_registered = false;
 }
 
-static int reopen(struct aiol__poller *poller, int wakeup_fd, bool is_forked)
+static int reopen(struct aiol__poller *poller, int wakeup_fd)
 {
     struct aiol__sim *sim = aiol__sim_of(poller);
 
-    (void)is_forked;
     poller->wakeup_fd = wakeup_fd;
     for (int fd = 0; fd < sim->end_count; fd++)
         sim->ends[fd].is_registered = false;

@@ -173,7 +173,7 @@ static void serve_events(struct aiol_loop *loop, int count)
     if (loop->io.stale_turns >= MAX_STALE_TURNS) {
         loop->io.stale_turns = 0;
         /* Out of descriptors or memory: tried again when the next stale events come. */
-        aiol__io_table_rebuild(loop, loop->poller->wakeup_fd, false);
+        aiol__io_table_rebuild(loop, loop->poller->wakeup_fd);
     }
 }
 

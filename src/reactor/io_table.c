@@ -248,10 +248,10 @@ int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
     return result;
 }
 
-int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd, bool is_forked)
+int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd)
 {
     struct aiol__io_table *table = &loop->io;
-    int rc = loop->poller->ops->reopen(loop->poller, wakeup_fd, is_forked);
+    int rc = loop->poller->ops->reopen(loop->poller, wakeup_fd);
 
     if (rc < 0)
         return rc;

@@ -75,9 +75,9 @@ void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
  * missed for that. */
 int aiol__io_table_flush(struct aiol_loop *loop, bool at_once);
 
-/* Make the poller anew with all that is wanted, and nothing else; the arguments are those of its
- * reopen(). 0 or -errno, and then nothing has changed. */
-int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd, bool is_forked);
+/* Make the poller anew with all that is wanted, and nothing else. 0 or -errno, and then nothing has
+ * changed. */
+int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd);
 
 /* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */
 int aiol__io_table_forget(struct aiol_loop *loop, int fd);

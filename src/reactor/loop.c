@@ -153,7 +153,7 @@ int aiol_loop_reinit_after_fork(struct aiol_loop *loop)
     aiol__loop_check_thread(loop);
     if (rc < 0)
         return rc;
-    rc = aiol__io_table_rebuild(loop, renewed.read_fd, true);
+    rc = aiol__io_table_rebuild(loop, renewed.read_fd);
     if (rc < 0) {
         aiol__wakeup_close(&renewed);
         return rc;

@@ -14,6 +14,16 @@ static bool is_readable(int fd, int timeout_ms)
     return poll(&pollfd, 1, timeout_ms) == 1;
 }
 
+/* As a program that embeds a loop would: prepare, poll, and turn if there is something. After an
+ * event kqueue may say so once more, until it has been asked. */
+static bool is_quiet(struct aiol_loop *loop)
+{
+    if (aiol_loop_prepare(loop) == 0 && !is_readable(aiol_loop_backend_fd(loop), 0))
+        return true;
+    aiol_loop_run_once(loop, 0);
+    return aiol_loop_prepare(loop) == 0 && !is_readable(aiol_loop_backend_fd(loop), 0);
+}
+
 static void note_io(struct aiol_io *io, uint32_t ready, void *data)
 {
     char byte;
@@ -37,15 +47,13 @@ test_the_descriptor_of_an_embedded_loop_is_readable_when_a_watcher_has_work(void
     aiol_io_init(&io, loop, fds[0], note_io, &notes);
     aiol_io_start(&io, AIOL_WRITABLE);
     aiol_io_start(&io, AIOL_READABLE); /* a change that prepare has to hand over */
-    assert_int_equal(aiol_loop_prepare(loop), 0);
-    assert_false(is_readable(aiol_loop_backend_fd(loop), 0));
+    assert_true(is_quiet(loop));
     assert_true(aiol_loop_next_timeout_ns(loop) == AIOL_NEVER);
     assert_int_equal(write(fds[1], "x", 1), 1);
     assert_true(is_readable(aiol_loop_backend_fd(loop), 0));
     aiol_loop_run_once(loop, 0);
     assert_string_equal(notes.text, "i");
-    assert_int_equal(aiol_loop_prepare(loop), 0);
-    assert_false(is_readable(aiol_loop_backend_fd(loop), 0));
+    assert_true(is_quiet(loop));
     aiol_io_close(&io);
     close(fds[0]);
     close(fds[1]);
@@ -81,8 +89,7 @@ test_a_post_from_a_thread_makes_the_descriptor_of_an_embedded_loop_readable(void
     (void)state;
     assert_int_equal(aiol_poster_new(loop, &thread_post.poster), 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(aiol_loop_prepare(loop), 0);
-        assert_false(is_readable(aiol_loop_backend_fd(loop), 0));
+        assert_true(is_quiet(loop));
         assert_true(aiol_loop_next_timeout_ns(loop) == AIOL_NEVER);
         assert_int_equal(pthread_create(&thread, NULL, post, &thread_post), 0);
         assert_true(is_readable(aiol_loop_backend_fd(loop), 10000));

@@ -217,11 +217,10 @@ static void test_an_error_wakes_who_wants_to_write(void **state)
     assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
     close(fds[0]);
     init_probe(&probe, loop, fds[1]);
-    aiol_io_start(&probe.io, AIOL_WRITABLE);
+    assert_int_equal(aiol_io_start(&probe.io, AIOL_WRITABLE), 0);
     aiol_loop_run_once(loop, 0);
-    /* kqueue calls it a hang-up. */
-    assert_true(probe.ready & AIOL_WRITABLE);
-    assert_true(probe.ready & (AIOL_ERROR | AIOL_HANGUP));
+    /* Some kqueues do not take such a pipe, which is then always ready. */
+    assert_int_equal(probe.ready & ~(uint32_t)AIOL_ERROR, AIOL_WRITABLE);
     aiol_io_close(&probe.io);
     close(fds[1]);
     free_loop(loop);
