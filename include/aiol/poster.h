@@ -43,7 +43,8 @@ AIOL_API void aiol_poster_retain(struct aiol_poster *poster);
 
 /*
  * Give one reference back; the last one frees the poster. What was posted is still delivered. NULL
- * is allowed.
+ * is allowed. (A child of fork() that comes about while another thread is in here keeps the
+ * poster.)
  *
  * Thread: any that holds a reference. Cannot fail.
  */
@@ -92,7 +93,8 @@ AIOL_API int aiol_post_new(struct aiol_poster *poster, aiol_post_fn callback, vo
 AIOL_API void aiol_post_free(struct aiol_poster *poster, struct aiol_post *post);
 
 /*
- * Make the loop's wait under way, or the next one, return at once; several calls may count as one.
+ * As if a post were made that does nothing: a wait under way returns, and the loop has a post phase
+ * after this call before it waits again. Several calls may count as one.
  *
  * Thread: any that holds a reference; also in a signal handler (no lock, no allocation, errno is
  * kept: signal-safety(7)). Returns 0, or AIOL_ECLOSED (the loop is gone).

@@ -8,16 +8,13 @@
 
 /* Marks, never delivered: only their addresses matter. */
 static struct aiol_post sleeping;
+static struct aiol_post woken;
 static struct aiol_post closed;
 
-static void deliver_wake(int status, void *data)
+/* The first post of a list, or NULL for a mark, which stands for an empty one. */
+static struct aiol_post *first_post(struct aiol_post *head)
 {
-    struct aiol__mailbox *mailbox = data;
-
-    /* Others that came after the post was taken out of the list are not to be forgotten. One that
-     * came before that makes a turn too many, which is no harm. */
-    if (atomic_exchange(&mailbox->wake_count, 0) > 1 && status == 0)
-        aiol__mailbox_wake(mailbox);
+    return head == &sleeping || head == &woken || head == &closed ? NULL : head;
 }
 
 int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailbox **ret_mailbox)
@@ -34,8 +31,6 @@ int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailb
     }
     atomic_init(&mailbox->head, NULL);
     atomic_init(&mailbox->reference_count, 1);
-    atomic_init(&mailbox->wake_count, 0);
-    mailbox->wake_post = (struct aiol_post){.callback = deliver_wake, .data = mailbox};
     mailbox->allocator = *allocator;
     *ret_mailbox = mailbox;
     return 0;
@@ -56,34 +51,43 @@ void aiol__mailbox_release(struct aiol__mailbox *mailbox)
     aiol__release(&allocator, mailbox);
 }
 
-int aiol__mailbox_push(struct aiol__mailbox *mailbox, struct aiol_post *post)
+/* Replace the head by `post`; without one, see that it is not empty. */
+static int replace_head(struct aiol__mailbox *mailbox, struct aiol_post *post)
 {
     struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+    struct aiol_post *new_head;
 
     do {
         if (head == &closed)
             return AIOL_ECLOSED;
-        post->next = head == &sleeping ? NULL : head;
-    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, post,
+        new_head = first_post(head);
+        if (post) {
+            post->next = new_head;
+            new_head = post;
+        } else if (!new_head) {
+            new_head = &woken;
+        }
+        /* Also when it stays the same, so that the loop sees what was written before this. */
+    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, new_head,
                                                     memory_order_release, memory_order_relaxed));
     if (head == &sleeping)
         aiol__wakeup_signal(&mailbox->wakeup);
     return 0;
 }
 
-bool aiol__mailbox_is_closed(const struct aiol__mailbox *mailbox)
+int aiol__mailbox_push(struct aiol__mailbox *mailbox, struct aiol_post *post)
 {
-    return atomic_load_explicit(&mailbox->head, memory_order_relaxed) == &closed;
+    return replace_head(mailbox, post);
 }
 
 int aiol__mailbox_wake(struct aiol__mailbox *mailbox)
 {
-    if (aiol__mailbox_is_closed(mailbox))
-        return AIOL_ECLOSED;
-    /* Two say as much as any number, and are bounded. */
-    if (atomic_load(&mailbox->wake_count) > 1 || atomic_fetch_add(&mailbox->wake_count, 1) > 0)
-        return 0;
-    return aiol__mailbox_push(mailbox, &mailbox->wake_post);
+    return replace_head(mailbox, NULL);
+}
+
+bool aiol__mailbox_is_closed(const struct aiol__mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->head, memory_order_relaxed) == &closed;
 }
 
 bool aiol__mailbox_is_empty(const struct aiol__mailbox *mailbox)
@@ -118,7 +122,7 @@ static struct aiol_post *reverse(struct aiol_post *post)
 
 static void deliver_all(struct aiol_post *head, int status)
 {
-    struct aiol_post *post = head == &sleeping || head == &closed ? NULL : reverse(head);
+    struct aiol_post *post = reverse(first_post(head));
 
     while (post) {
         /* From its callback on a post is its owner's again. */
