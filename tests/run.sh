@@ -25,8 +25,7 @@ for wanted in "${@:-[a-z]*}"; do
     fi
 done
 
-need gcc libc6-dev clang libclang-rt-dev llvm cmake ninja-build pkg-config libcmocka-dev
-[ -z "$all" ] || need valgrind
+need gcc libc6-dev clang libclang-rt-dev llvm cmake ninja-build pkg-config libcmocka-dev valgrind
 
 # Use after return is not looked for: a scope that a task forgets to leave is, by design, found and
 # closed after the function that had it on its stack.
@@ -84,6 +83,7 @@ fixed=$limited # the sanitizers of older compilers dislike some random address s
 of_epoll=${tests/ platform\/kqueue/}
 of_kqueue=${tests/ platform\/epoll/}
 switching=$(grep -oE '(task|await)/\w+' <<<"$tests" | xargs || true)
+of_stacks=$(grep -oE '(task/context|task/stack|queue/\w+)' <<<"$tests" | xargs || true)
 
 valgrind='timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full'
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug)
@@ -97,6 +97,8 @@ check gcc-kqueue "$of_kqueue" "$limited" "${gcc[@]}" -DAIOL_POLLER=kqueue
 if [ -n "$all" ]; then
     check gcc-release "$of_epoll" "$limited" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
     check valgrind "$of_epoll" "$valgrind" "${gcc[@]}"
+else
+    check valgrind "$of_stacks" "$valgrind" "${gcc[@]}"
 fi
 
 echo "== summary"

@@ -174,13 +174,16 @@ static uint32_t from_kevent(const struct kevent *raw)
 
     if (raw->flags & EV_ERROR) /* a change that was held back has failed */
         return AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR;
-    if (raw->flags & EV_EOF) {
+    if (!(raw->flags & EV_EOF))
+        return ready;
+    /* Of the writing side it may be our own shutdown. */
+    if (raw->filter == EVFILT_READ)
         ready |= AIOL_HANGUP;
-        if (raw->filter == EVFILT_WRITE) /* nobody will read any more: both sides are closed */
-            ready |= AIOL_READABLE;
-        if (raw->fflags != 0) /* the socket's error */
-            ready |= AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR;
-    }
+    if (raw->fflags != 0) /* the socket's error */
+        ready |= AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR;
+    /* FreeBSD, of a pipe whose reader has gone. */
+    if (raw->flags & EV_ONESHOT)
+        ready |= AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR | AIOL__READY_FOR_EVER;
     return ready;
 }
 

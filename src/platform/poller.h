@@ -16,6 +16,10 @@
 
 struct aiol__poller;
 
+/* Beside AIOL_READABLE and so on: the system has taken the registration out, since the descriptor
+ * will be ready for ever. */
+#define AIOL__READY_FOR_EVER (UINT32_C(1) << 31)
+
 struct aiol__event {
     int32_t fd;
     uint32_t generation;

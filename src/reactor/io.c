@@ -147,6 +147,14 @@ static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
     }
 }
 
+static void serve_event(struct aiol_loop *loop, struct aiol__event event)
+{
+    /* Then it is served with all that are always ready, in this turn already. */
+    if ((event.ready & AIOL__READY_FOR_EVER) && aiol__io_table_keep_ready(loop, event.fd) == 0)
+        return;
+    serve_descriptor(loop, event.fd, event.ready);
+}
+
 static void serve_events(struct aiol_loop *loop, int count)
 {
     bool was_stale = false;
@@ -160,7 +168,7 @@ static void serve_events(struct aiol_loop *loop, int count)
             aiol__wakeup_clear(&loop->mailbox->wakeup);
         else if (descriptor && descriptor->is_registered &&
                  descriptor->generation == event.generation)
-            serve_descriptor(loop, event.fd, event.ready);
+            serve_event(loop, event);
         else
             was_stale = true;
     }

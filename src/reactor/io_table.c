@@ -81,7 +81,7 @@ static int reserve_always_ready(struct aiol_loop *loop)
     return 0;
 }
 
-static int make_always_ready(struct aiol_loop *loop, int fd)
+int aiol__io_table_keep_ready(struct aiol_loop *loop, int fd)
 {
     struct aiol__io_table *table = &loop->io;
     struct aiol__descriptor *descriptor = &table->descriptors[fd];
@@ -128,7 +128,7 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
         }
     }
     if (!is_pollable)
-        return make_always_ready(loop, fd);
+        return aiol__io_table_keep_ready(loop, fd);
     descriptor = &loop->io.descriptors[fd];
     descriptor->generation = generation;
     descriptor->registered = (uint8_t)events;
@@ -223,7 +223,7 @@ static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
     }
     if (rc == -ENOENT)
         rc = register_new(loop, fd, descriptor->wanted);
-    return rc == -EBADF ? make_always_ready(loop, fd) : rc;
+    return rc == -EBADF ? aiol__io_table_keep_ready(loop, fd) : rc;
 }
 
 int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)

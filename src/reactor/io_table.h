@@ -64,6 +64,10 @@ struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int f
  * what was registered before is still so. 0 or an error as aiol_io_start() returns. */
 int aiol__io_table_register(struct aiol_loop *loop, int fd, uint32_t events, bool is_trusted);
 
+/* The poller does not have the descriptor, or does not want it any more: from now on it is always
+ * ready. 0 or -ENOMEM. */
+int aiol__io_table_keep_ready(struct aiol_loop *loop, int fd);
+
 /* Take the registration out, at once. */
 void aiol__io_table_unregister(struct aiol_loop *loop, int fd);
 

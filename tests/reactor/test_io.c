@@ -300,6 +300,32 @@ static void test_a_stopped_watcher_whose_peer_hangs_up_does_not_keep_the_loop_bu
     free_loop(loop);
 }
 
+static void test_a_pipe_whose_reader_goes_is_ready_in_every_turn(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct probe probe;
+    char bytes[4096] = {0};
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(fds[1], bytes, sizeof bytes) > 0)
+        ;
+    init_probe(&probe, loop, fds[1]);
+    assert_int_equal(aiol_io_start(&probe.io, AIOL_WRITABLE), 0);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(probe.count, 0);
+    close(fds[0]);
+    for (int turn = 1; turn <= 3; turn++) {
+        aiol_loop_run_once(loop, 0);
+        assert_int_equal(probe.count, turn);
+        assert_true(probe.ready & AIOL_WRITABLE);
+    }
+    aiol_io_close(&probe.io);
+    close(fds[1]);
+    free_loop(loop);
+}
+
 static void test_changes_of_interest_go_to_the_kernel_once_a_turn(void **state)
 {
     struct aiol_loop *loop = new_loop();
@@ -449,6 +475,7 @@ int main(void)
         TEST(test_a_descriptor_with_a_high_number_is_watched_like_any_other),
         TEST(test_a_hang_up_comes_with_what_was_wanted),
         TEST(test_an_error_wakes_who_wants_to_write),
+        TEST(test_a_pipe_whose_reader_goes_is_ready_in_every_turn),
         TEST(test_a_stopped_watcher_with_unread_data_does_not_keep_the_loop_busy),
         TEST(test_a_stopped_watcher_whose_peer_hangs_up_does_not_keep_the_loop_busy),
         TEST(test_changes_of_interest_go_to_the_kernel_once_a_turn),

@@ -3,7 +3,11 @@
 #include "support.h"
 
 #include <errno.h>
+#ifdef __linux__
 #include <sys/epoll.h>
+#else
+enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_MOD = 3 };
+#endif
 
 struct poller_watch poller_watch;
 static struct aiol__sys below;

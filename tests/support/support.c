@@ -129,13 +129,17 @@ int count_open_fds(void)
     return count;
 }
 
-/* Measuring coverage, a child has to write down itself what it has reached. */
+#ifdef __linux__
 void __gcov_dump(void) __attribute__((weak));
+#endif
 
 void end_child(int status)
 {
+#ifdef __linux__
+    /* Measuring coverage, a child has to write down itself what it has reached. */
     if (__gcov_dump)
         __gcov_dump();
+#endif
     _exit(status);
 }
 
