@@ -42,7 +42,8 @@ run_test() {
     "$@" "$program" >"$program.log" 2>&1 || status=$?
     if [ "$status" -eq 0 ] && grep -q 'test(s) run' "$program.log"; then
         grep 'test(s) run' "$program.log" >>"$folder/passed"
-        (echo "-- $test" && grep -E 'test\(s\) run|PASSED|SKIPPED' "$program.log") >"$program.out"
+        (echo "-- $test" &&
+            grep -E 'test\(s\) run|PASSED|SKIPPED|^points: [0-9]+ in all' "$program.log") >"$program.out"
     else
         echo "$test" >>"$folder/failed"
         (echo "-- $test: FAILED, status $status (0: ran no test, 124: out of time)" &&

@@ -225,6 +225,17 @@ static int merge_events(struct kqueue_poller *poller, int raw_count)
     return count;
 }
 
+/* Did a change find no memory? Then it is as if the wait had failed: the answers bring no events
+ * with them (kqueue(2)), and all changes are made again. */
+static bool is_out_of_memory(const struct kqueue_poller *poller, int raw_count)
+{
+    for (int i = 0; i < raw_count; i++) {
+        if ((poller->raw[i].flags & EV_ERROR) && poller->raw[i].data == ENOMEM)
+            return true;
+    }
+    return false;
+}
+
 static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
 {
     struct kqueue_poller *poller = kqueue_of(base);
@@ -238,6 +249,8 @@ static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
 
     if (count < 0 && errno != EINTR)
         return -errno;
+    if (poller->held_back_count > 0 && is_out_of_memory(poller, count))
+        return -ENOMEM;
     poller->held_back_count = 0; /* applied, also when the wait was interrupted */
     return count < 0 ? 0 : merge_events(poller, count);
 }

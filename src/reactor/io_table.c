@@ -221,9 +221,19 @@ static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
         descriptor->must_confirm = false;
         return 0;
     }
-    if (rc == -ENOENT)
+    if (rc == -ENOENT) {
+        descriptor->must_confirm = true; /* until it is registered, whatever is wanted then */
         rc = register_new(loop, fd, descriptor->wanted);
+    }
     return rc == -EBADF ? aiol__io_table_keep_ready(loop, fd) : rc;
+}
+
+/* Being told more than is wanted is no failure. */
+static bool misses_events(const struct aiol__descriptor *descriptor)
+{
+    if (descriptor->must_confirm)
+        return descriptor->wanted != 0;
+    return (descriptor->wanted & ~descriptor->registered) != 0;
 }
 
 int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
@@ -240,8 +250,7 @@ int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
         table->descriptors[fd].is_changed = false;
         if (rc < 0)
             mark_changed(table, fd); /* to be tried again */
-        /* Being told more than is wanted is no failure. */
-        if (rc < 0 && (table->descriptors[fd].wanted & ~table->descriptors[fd].registered))
+        if (rc < 0 && misses_events(&table->descriptors[fd]))
             result = rc;
         fd = next;
     }
