@@ -36,14 +36,13 @@ export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:second_deadlock_stack=1
 # run_test FOLDER TEST COMMAND...: runs the program of a test by way of a command, and prints how it
 # went in one piece, since another one may be printing too.
 run_test() {
-    local folder=$1 test=$2 status=0
+    local folder=$1 test=$2 status=0 closing='test\(s\) run|PASSED|SKIPPED|^points: [0-9]+ in all'
     local program=$folder/tests/test_${test/\//_}
     shift 2
     "$@" "$program" >"$program.log" 2>&1 || status=$?
     if [ "$status" -eq 0 ] && grep -q 'test(s) run' "$program.log"; then
         grep 'test(s) run' "$program.log" >>"$folder/passed"
-        (echo "-- $test" &&
-            grep -E 'test\(s\) run|PASSED|SKIPPED|^points: [0-9]+ in all' "$program.log") >"$program.out"
+        (echo "-- $test" && grep -E "$closing" "$program.log") >"$program.out"
     else
         echo "$test" >>"$folder/failed"
         (echo "-- $test: FAILED, status $status (0: ran no test, 124: out of time)" &&

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# portable.sh tests | examples: prints the CMake targets of those that are not of Linux alone. Of the
-# tests these are all but the faults, those of the kqueue double, and those that name what only Linux
-# has; the tests may use what darwin.h makes up for on macOS, the examples not.
+# portable.sh tests | examples: prints the CMake targets of those that are not of Linux alone. Of
+# the tests these are all but the faults, the threads' tests, those of the kqueue double, and those
+# that name what only Linux has; the tests may use what darwin.h makes up for on macOS, the examples
+# not.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +27,7 @@ tests)
     for file in tests/*/test_*.c; do
         name=${file#tests/}
         case $name in
-        faults/* | kqueue/* | platform/test_epoll.c) continue ;;
+        faults/* | kqueue/* | threads/* | platform/test_epoll.c) continue ;;
         esac
         name=${name%.c}
         ! is_portable "$linux_only" "$file" || echo "test_${name/\/test_/_}"
