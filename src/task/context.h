@@ -8,6 +8,7 @@
 #define AIOL__TASK_CONTEXT_H
 
 #include <stddef.h>
+#include <stdint.h> /* and what C library this is */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define AIOL__ASAN 1
@@ -22,6 +23,14 @@
 #if __has_feature(thread_sanitizer)
 #define AIOL__TSAN 1
 #endif
+#endif
+
+/* For a thread-local variable: the fast model of shared libraries. Only glibc keeps room for what
+ * such a library needs of it when a program loads one with dlopen(); musl refuses. */
+#ifdef __GLIBC__
+#define AIOL__FAST_THREAD_LOCAL __attribute__((tls_model("initial-exec")))
+#else
+#define AIOL__FAST_THREAD_LOCAL
 #endif
 
 #ifdef AIOL__UCONTEXT

@@ -11,9 +11,8 @@
  * lets the others run. */
 #define CALL_BUDGET 128
 
-/* Tasks stay with their thread, so that its address may be kept across switches. This model is the
- * fast one of shared libraries; other object formats than ELF ignore it. */
-static _Thread_local struct aiol_task *current_task __attribute__((tls_model("initial-exec")));
+/* Tasks stay with their thread, so that its address may be kept across switches. */
+static _Thread_local struct aiol_task *current_task AIOL__FAST_THREAD_LOCAL;
 
 struct aiol_task *aiol_task_current(void)
 {

@@ -4,10 +4,23 @@
 
 #include "task/scheduler.h"
 
-#include <execinfo.h>
 #include <fenv.h>
 #include <math.h>
 #include <string.h>
+
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define HAS_BACKTRACE 1
+#endif
+#endif
+#ifndef HAS_BACKTRACE /* as in musl */
+static int backtrace(void **frames, int count)
+{
+    (void)frames, (void)count;
+    return 0;
+}
+#endif
 
 static int outcome[16];
 
@@ -79,20 +92,22 @@ static int keep_many_values(void *arg)
 {
     uint64_t seed = (uintptr_t)arg, a = seed * 3, b = seed * 5, c = seed * 7, d = seed * 11;
     uint64_t e = seed * 13, f = seed * 17, g = seed * 19;
-    double x = (double)seed * 1.5, y = (double)seed * 2.5;
+    double s = (double)seed * 1.5, t = s + 1, u = s + 2, v = s + 3, w = s + 4, x = s + 5, y = s + 6;
+    double z = s + 7;
 
     for (uint64_t i = 50 + seed; i > 0; i--) {
         aiol_await_yield();
         a += b, b += c, c += d, d += e, e += f, f += g, g += seed;
-        x += y, y += 1.0;
+        s += t, t += u, u += v, v += w, w += x, x += y, y += z, z += 1;
     }
     for (uint64_t i = 50 + seed; i > 0; i--) {
-        x -= y - 1.0, y -= 1.0;
+        z -= 1, y -= z, x -= y, w -= x, v -= w, u -= v, t -= u, s -= t;
         g -= seed, f -= g, e -= f, d -= e, c -= d, b -= c, a -= b;
     }
     outcome[seed] = a == seed * 3 && b == seed * 5 && c == seed * 7 && d == seed * 11 &&
-                    e == seed * 13 && f == seed * 17 && g == seed * 19 && x == (double)seed * 1.5 &&
-                    y == (double)seed * 2.5;
+                    e == seed * 13 && f == seed * 17 && g == seed * 19 && s == (double)seed * 1.5 &&
+                    t == s + 1 && u == s + 2 && v == s + 3 && w == s + 4 && x == s + 5 &&
+                    y == s + 6 && z == s + 7;
     return 0;
 }
 
@@ -156,11 +171,14 @@ static void test_p11_a_backtrace_in_a_task_ends_at_its_entry(void **state)
     void *warm_up[1];
 
     (void)state;
-    backtrace(warm_up, 1); /* the first one loads a library */
+    if (backtrace(warm_up, 1) == 0) { /* the first one loads a library */
+        free_loop(loop);
+        skip();
+    }
     assert_int_equal(aiol_task_spawn(loop, look_back, &seen, NULL), 0);
     assert_int_equal(aiol_task_spawn(loop, yield_often, NULL, NULL), 0);
     assert_int_equal(aiol_loop_run(loop), 0);
-    assert_in_range(seen.count, 3, 8);
+    assert_in_range(seen.count, 2, 8);
     assert_int_equal(seen.deep_count, seen.count + 11);
     for (int i = 0; i < seen.count; i++) {
         if (is_in(seen.frames[i], (void *)aiol__task_main, 1024))
@@ -168,8 +186,8 @@ static void test_p11_a_backtrace_in_a_task_ends_at_its_entry(void **state)
     }
     assert_in_range(main_index, 1, 3); /* backtrace(), when a tool wraps it; look_back(); this */
     assert_true(is_in(seen.frames[main_index - 1], (void *)look_back, 1024));
-    /* Below it are only the machine's entry and, with ucontext, what leads there. */
-    assert_in_range(seen.count - main_index, 2, 4);
+    /* Below it are at most the machine's entry and, with ucontext, what leads there. */
+    assert_in_range(seen.count - main_index, 1, 4);
     free_loop(loop);
 }
 
