@@ -7,12 +7,19 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 have() {
     case $1 in
     binutils) command -v nm && command -v readelf ;;
+    dpkg-dev) command -v dpkg-source ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+    gcc-arm-linux-gnueabihf) command -v arm-linux-gnueabihf-gcc ;;
     libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;
+    libc6-dev-arm64-cross) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
+    libc6-dev-armhf-cross) echo '#include <stdio.h>' | arm-linux-gnueabihf-gcc -E - ;;
     libclang-rt-dev) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address -o /dev/null -x c - ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
     llvm) command -v llvm-symbolizer ;;
+    musl-tools) command -v musl-gcc ;;
     ninja-build) command -v ninja ;;
+    qemu-user) command -v qemu-aarch64 && command -v qemu-arm ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
