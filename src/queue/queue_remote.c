@@ -13,6 +13,7 @@
  */
 #include "base/allocator.h"
 #include "platform/parker.h"
+#include "platform/sys.h"
 #include "queue/queue.h"
 #include "reactor/loop.h"
 
@@ -24,8 +25,8 @@
 
 struct aiol_queue_remote {
     atomic_uint reference_count;
-    atomic_uint fork_count; /* of this process and its ancestors since the remote was made */
     struct aiol_poster *poster;
+    struct aiol__mailbox *mailbox; /* which the poster keeps */
     struct aiol_allocator allocator;
     struct aiol_post farewell;
 
@@ -49,6 +50,7 @@ struct operation {
     struct aiol__list node; /* in the remote's list, while it waits in the queue */
     struct aiol_queue_remote *remote;
     int (*begin)(struct aiol_queue *queue, struct aiol__waiter *waiter);
+    struct aiol__mailbox *mailbox; /* alive while it delivers, as the remote need not be */
     unsigned fork_count;
     struct aiol_allocator allocator; /* the remote may be gone before the loop is done with it */
 
@@ -138,7 +140,7 @@ static void receive(int status, void *data)
     int rc = AIOL_ECLOSED;
 
     /* Of a thread that this process does not have. */
-    if (status == 0 && operation->fork_count != atomic_load(&remote->fork_count))
+    if (operation->fork_count != atomic_load(&operation->mailbox->fork_count))
         return;
     is_claimed = claim(&operation->waiter);
     if (is_claimed && status == 0 && remote->link.queue)
@@ -154,7 +156,8 @@ static void take_out(int status, void *data)
 {
     struct operation *operation = data;
 
-    if (status == 0 && operation->fork_count != atomic_load(&operation->remote->fork_count))
+    (void)status;
+    if (operation->fork_count != atomic_load(&operation->mailbox->fork_count))
         return;
     aiol__list_remove(&operation->waiter.node);
     aiol__parker_lock(&operation->parker);
@@ -202,14 +205,17 @@ static int run(struct aiol_queue_remote *remote,
     struct operation *operation;
     int rc;
 
-    if (aiol_loop_current())
+    if (aiol__loop_is_calling())
         return -EBUSY;
+    if (deadline_ns != AIOL_NEVER && deadline_ns <= aiol__sys_monotonic_ns())
+        return -ETIMEDOUT;
     operation = aiol__allocate_zeroed(&remote->allocator, sizeof *operation);
     if (!operation)
         return -ENOMEM;
     operation->remote = remote;
     operation->begin = begin;
-    operation->fork_count = atomic_load(&remote->fork_count);
+    operation->mailbox = remote->mailbox;
+    operation->fork_count = atomic_load(&remote->mailbox->fork_count);
     operation->allocator = remote->allocator;
     operation->holder_count = 2;
     aiol__list_init(&operation->node);
@@ -283,7 +289,6 @@ static void on_fork(struct aiol__loop_observer *observer)
     struct aiol_queue_remote *remote = container_of(observer, struct aiol_queue_remote, observer);
     struct aiol__list *node;
 
-    atomic_fetch_add(&remote->fork_count, 1);
     while ((node = aiol__list_take_first(&remote->operations)) != NULL)
         aiol__list_remove(&container_of(node, struct operation, node)->waiter.node);
 }
@@ -318,7 +323,7 @@ int aiol_queue_remote_new(struct aiol_queue *queue, struct aiol_queue_remote **r
         return rc;
     }
     atomic_init(&remote->reference_count, 1);
-    atomic_init(&remote->fork_count, 0);
+    remote->mailbox = loop->mailbox;
     remote->allocator = loop->allocator;
     aiol_post_init(&remote->farewell, bury, remote);
     aiol__list_init(&remote->operations);

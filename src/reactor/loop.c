@@ -160,6 +160,7 @@ int aiol_loop_reinit_after_fork(struct aiol_loop *loop)
     }
     aiol__wakeup_close(&inherited);
     *wakeup = renewed;
+    atomic_fetch_add(&loop->mailbox->fork_count, 1);
     for (struct aiol__list *node = loop->observers.next; node != &loop->observers;
          node = node->next)
         observer_of(node)->on_fork(observer_of(node));

@@ -93,6 +93,9 @@ void aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
 void aiol__callback_begin(struct aiol_loop *loop);
 void aiol__callback_end(struct aiol_loop *loop);
 
+/* Is this thread inside a callback or a task of any loop? */
+bool aiol__loop_is_calling(void);
+
 /* Memory for an object that the user frees. The loop cannot be freed before it. */
 void *aiol__loop_allocate(struct aiol_loop *loop, size_t size_bytes);
 void aiol__loop_release(struct aiol_loop *loop, void *object);

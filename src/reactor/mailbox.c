@@ -31,6 +31,7 @@ int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailb
     }
     atomic_init(&mailbox->head, NULL);
     atomic_init(&mailbox->reference_count, 1);
+    atomic_init(&mailbox->fork_count, 0);
     mailbox->allocator = *allocator;
     *ret_mailbox = mailbox;
     return 0;
@@ -54,7 +55,7 @@ void aiol__mailbox_release(struct aiol__mailbox *mailbox)
 /* Replace the head by `post`; without one, see that it is not empty. */
 static int replace_head(struct aiol__mailbox *mailbox, struct aiol_post *post)
 {
-    struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+    struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_acquire);
     struct aiol_post *new_head;
 
     do {
@@ -69,7 +70,7 @@ static int replace_head(struct aiol__mailbox *mailbox, struct aiol_post *post)
         }
         /* Also when it stays the same, so that the loop sees what was written before this. */
     } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, new_head,
-                                                    memory_order_release, memory_order_relaxed));
+                                                    memory_order_release, memory_order_acquire));
     if (head == &sleeping)
         aiol__wakeup_signal(&mailbox->wakeup);
     return 0;
@@ -146,6 +147,6 @@ void aiol__mailbox_deliver(struct aiol__mailbox *mailbox)
 
 void aiol__mailbox_close(struct aiol__mailbox *mailbox)
 {
-    deliver_all(atomic_exchange_explicit(&mailbox->head, &closed, memory_order_acquire),
+    deliver_all(atomic_exchange_explicit(&mailbox->head, &closed, memory_order_acq_rel),
                 AIOL_ECLOSED);
 }

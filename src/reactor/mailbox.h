@@ -32,6 +32,7 @@
 struct aiol__mailbox {
     _Atomic(struct aiol_post *) head;
     atomic_uint reference_count;
+    atomic_uint fork_count; /* of this process and its ancestors since the mailbox was made */
     struct aiol__wakeup wakeup;
     struct aiol_allocator allocator;
 };

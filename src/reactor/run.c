@@ -10,6 +10,8 @@
 
 /* The loop that this thread runs; runs of different loops may be nested. */
 static _Thread_local struct aiol_loop *current_loop;
+/* Callbacks that run inside a call of this thread, in a run or not. */
+static _Thread_local unsigned callback_depth;
 
 struct aiol_loop *aiol_loop_current(void)
 {
@@ -209,8 +211,14 @@ void aiol_loop_stop(struct aiol_loop *loop)
     loop->is_stopping = true;
 }
 
+bool aiol__loop_is_calling(void)
+{
+    return current_loop || callback_depth > 0;
+}
+
 void aiol__callback_begin(struct aiol_loop *loop)
 {
+    callback_depth++;
     loop->callback_depth++;
     if (current_loop && current_loop->guest)
         current_loop->guest->ops->hide_task(current_loop->guest);
@@ -218,6 +226,7 @@ void aiol__callback_begin(struct aiol_loop *loop)
 
 void aiol__callback_end(struct aiol_loop *loop)
 {
+    callback_depth--;
     loop->callback_depth--;
     if (current_loop && current_loop->guest)
         current_loop->guest->ops->show_task(current_loop->guest);
