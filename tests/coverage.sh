@@ -3,8 +3,6 @@
 # assembly, ucontext, and kqueue. Assertions are compiled out, since a branch that must never be
 # taken is no gap. Prints a table, and each line that is not reached; what the compiler makes of
 # branches is in build/coverage/branches.txt.
-#
-#     tests/coverage.sh [FOLDER[/SUBJECT]...]
 set -euo pipefail
 source "$(dirname "$0")/setup.sh"
 need gcc libc6-dev cmake ninja-build pkg-config libcmocka-dev gcovr
@@ -15,14 +13,14 @@ traces=()
 measure() { # NAME CMAKE-ARGUMENT...
     local folder=$built/$1 program
     rm -rf "$folder"
-    CFLAGS="--coverage -O0 -DNDEBUG" build "coverage/$1" all -DCMAKE_C_COMPILER=gcc \
+    CFLAGS="--coverage -fprofile-update=atomic -O0 -DNDEBUG" build "coverage/$1" all -DCMAKE_C_COMPILER=gcc \
         -DCMAKE_BUILD_TYPE=None -DAIOL_BUILD_TESTS=ON -DAIOL_HARDEN=OFF "${@:2}"
     for program in "$folder"/tests/test_*; do
         [ -x "$program" ] || continue
         timeout 600 "$program" >"$program.log" 2>&1 || echo "$1: ${program##*/} failed"
     done
     gcovr --root "$root" --filter "$root/src/" --object-directory "$folder" --json "$folder.json" \
-        "$folder" 2>"$folder.log"
+        "$folder/CMakeFiles/aio-loop-objects.dir" 2>"$folder.log"
     traces+=(--add-tracefile "$folder.json")
 }
 measure epoll
