@@ -13,8 +13,9 @@ traces=()
 measure() { # NAME CMAKE-ARGUMENT...
     local folder=$built/$1 program
     rm -rf "$folder"
-    CFLAGS="--coverage -fprofile-update=atomic -O0 -DNDEBUG" build "coverage/$1" all -DCMAKE_C_COMPILER=gcc \
-        -DCMAKE_BUILD_TYPE=None -DAIOL_BUILD_TESTS=ON -DAIOL_HARDEN=OFF "${@:2}"
+    CFLAGS="--coverage -fprofile-update=atomic -O0 -DNDEBUG" build "coverage/$1" all \
+        -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=None -DAIOL_BUILD_TESTS=ON -DAIOL_HARDEN=OFF \
+        "${@:2}"
     for program in "$folder"/tests/test_*; do
         [ -x "$program" ] || continue
         timeout 600 "$program" >"$program.log" 2>&1 || echo "$1: ${program##*/} failed"
