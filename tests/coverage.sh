@@ -13,7 +13,8 @@ traces=()
 measure() { # NAME CMAKE-ARGUMENT...
     local folder=$built/$1 program
     rm -rf "$folder"
-    CFLAGS="--coverage -fprofile-update=atomic -O0 -DNDEBUG" build "coverage/$1" all \
+    CFLAGS="--coverage -fprofile-update=atomic -O0 -DNDEBUG" LDFLAGS=-Wl,-u,__gcov_dump \
+        build "coverage/$1" all \
         -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=None -DAIOL_BUILD_TESTS=ON -DAIOL_HARDEN=OFF \
         "${@:2}"
     for program in "$folder"/tests/test_*; do

@@ -3,8 +3,10 @@
 #include "base/arithmetic.h"
 #include "support.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An allocator that can only be used with the context it was given, and never with NULL. */
 struct context {
@@ -95,9 +97,38 @@ static void test_arithmetic_saturates_or_says_that_it_would_overflow(void **stat
     assert_false(aiol__product_overflows(SIZE_MAX, 0));
 }
 
+static void ignore_io(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)io, (void)ready, (void)data;
+}
+
+static void test_without_an_allocator_it_is_malloc_and_its_family(void **state)
+{
+    struct aiol_loop *loop;
+    struct aiol_io io;
+    int fds[2], high_fd;
+
+    (void)state;
+    make_socket_pair(fds);
+    high_fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 200); /* for which the table has to grow */
+    assert_true(high_fd >= 200);
+    assert_int_equal(aiol_loop_new(NULL, &loop), 0);
+    aiol_io_init(&io, loop, fds[0], ignore_io, NULL);
+    assert_int_equal(aiol_io_start(&io, AIOL_READABLE), 0);
+    aiol_io_close(&io);
+    aiol_io_init(&io, loop, high_fd, ignore_io, NULL);
+    assert_int_equal(aiol_io_start(&io, AIOL_READABLE), 0);
+    aiol_io_close(&io);
+    assert_int_equal(aiol_loop_free(loop), 0);
+    close(fds[0]);
+    close(fds[1]);
+    close(high_fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_without_an_allocator_it_is_malloc_and_its_family),
         TEST(test_a_users_functions_get_their_context_and_never_null),
         TEST(test_a_loop_copies_its_allocator),
         TEST(test_no_memory_is_null),

@@ -13,6 +13,8 @@ static void test_known_errors_have_their_names(void **state)
     assert_string_equal(aiol_error_name(-9999), "UNKNOWN");
     assert_string_equal(aiol_error_message(-ECONNRESET), "connection reset by peer");
     assert_string_equal(aiol_error_message(-9999), "unknown error");
+    assert_string_equal(aiol_error_message(0), "success");
+    assert_string_equal(aiol_error_message(7), "success");
 }
 
 static void test_first_error_prefers_failures_to_cancellation_to_success(void **state)

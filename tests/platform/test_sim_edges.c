@@ -1,5 +1,9 @@
-/* Simulated descriptors watched by edge: room to write that comes back before the next poll. */
+/* Simulated descriptors watched by edge, where room to write comes back before the next poll; and
+ * the edges of what the poller takes. */
+#include "reactor/loop.h"
 #include "support.h"
+
+#include <errno.h>
 
 enum { CAPACITY = 1000, ROUNDS = 5 };
 
@@ -98,11 +102,48 @@ static void test_room_that_was_there_all_the_time_is_reported_once(void **state)
     free_loop(loop);
 }
 
+/* What the reactor, which knows what it has registered, does not ask of it. */
+static void test_the_poller_tells_what_is_registered_and_what_is_not(void **state)
+{
+    struct aiol_loop *loop = new_sim_loop(1);
+    struct aiol__poller *poller = loop->poller;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(aiol_sim_stream_pair(loop, NULL, fds), 0);
+    assert_int_equal(poller->ops->modify(poller, fds[0], 1, 0, AIOL_READABLE, true), -ENOENT);
+    assert_int_equal(poller->ops->add(poller, fds[0], 1, AIOL_READABLE), 0);
+    assert_int_equal(poller->ops->add(poller, fds[0], 1, AIOL_READABLE), -EEXIST);
+    assert_int_equal(aiol_fd_close(loop, fds[0]), 0);
+    assert_int_equal(poller->ops->modify(poller, fds[0], 1, 0, AIOL_READABLE, true), -EBADF);
+    free_loop(loop);
+}
+
+static void test_p3_a_pair_without_memory_for_its_second_end_takes_nothing(void **state)
+{
+    struct aiol_loop *loop = new_sim_loop(1);
+    int fds[2], more_fds[2] = {-7, -7};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) /* until the table is full */
+        assert_int_equal(aiol_sim_stream_pair(loop, NULL, fds), 0);
+    assert_int_equal(aiol_fd_close(loop, 0), 0);
+    fail_allocation(1);
+    assert_int_equal(aiol_sim_stream_pair(loop, NULL, more_fds), -ENOMEM);
+    assert_int_equal(more_fds[0], -7);
+    assert_int_equal(aiol_sim_stream_pair(loop, NULL, more_fds), 0);
+    assert_int_equal(more_fds[0], 0);
+    assert_int_equal(more_fds[1], 8);
+    free_loop(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p2_room_found_missing_is_an_edge_when_it_comes_back_before_the_poll),
         TEST(test_p2_room_used_up_to_the_last_byte_is_an_edge_when_it_comes_back),
+        TEST(test_the_poller_tells_what_is_registered_and_what_is_not),
+        TEST(test_p3_a_pair_without_memory_for_its_second_end_takes_nothing),
         TEST(test_room_that_was_there_all_the_time_is_reported_once),
     };
 

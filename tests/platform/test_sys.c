@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct aiol__sys real_sys;
@@ -215,6 +216,23 @@ static void test_a_wakeup_whose_counter_is_full_does_not_spin(void **state)
     aiol__wakeup_close(&wakeup);
 }
 
+static void test_a_connection_may_come_about_at_once(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof address;
+    int listening_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    /* The system chooses an abstract name (unix(7), "Autobind feature"). */
+    assert_int_equal(bind(listening_fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+    assert_int_equal(listen(listening_fd, 1), 0);
+    assert_int_equal(getsockname(listening_fd, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(aiol__sys_connect(client_fd, (struct sockaddr *)&address, size), 0);
+    close(client_fd);
+    close(listening_fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +240,7 @@ int main(void)
         TEST(test_p12_writing_to_a_closed_peer_is_an_error_and_no_signal),
         TEST(test_p12_accepted_descriptors_are_closed_on_exec_and_non_blocking),
         TEST(test_a_refused_connection_tells_its_error_once),
+        TEST(test_a_connection_may_come_about_at_once),
         TEST(test_an_interrupted_close_is_not_repeated),
         TEST(test_a_wakeup_is_readable_from_signal_to_clear_however_often_signalled),
         TEST(test_a_wakeup_whose_counter_is_full_does_not_spin),

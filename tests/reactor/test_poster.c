@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define THREAD_COUNT 4
 #define POSTS_PER_THREAD 5000
@@ -377,6 +378,55 @@ static void test_p5_a_post_with_its_own_node_allocates_nothing(void **state)
     free_loop(loop);
 }
 
+static void ignore_io(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)io, (void)ready, (void)data;
+}
+
+static void ignore_hook(struct aiol_hook *hook, void *data)
+{
+    (void)hook, (void)data;
+}
+
+struct late_starts {
+    struct aiol_loop *loop;
+    int fd;
+    int io_rc, hook_rc;
+};
+
+static void start_while_freed(int status, void *data)
+{
+    struct late_starts *late = data;
+    struct aiol_hook hook;
+    struct aiol_io io;
+
+    (void)status;
+    aiol_io_init(&io, late->loop, late->fd, ignore_io, NULL);
+    late->io_rc = aiol_io_start(&io, AIOL_READABLE);
+    aiol_hook_init(&hook, late->loop, AIOL_HOOK_BEFORE_WAIT, ignore_hook, NULL);
+    late->hook_rc = aiol_hook_start(&hook);
+}
+
+static void test_nothing_can_be_watched_while_the_loop_is_freed(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct late_starts late = {.loop = loop};
+    struct aiol_poster *poster;
+    int fds[2];
+
+    (void)state;
+    make_socket_pair(fds);
+    late.fd = fds[0];
+    assert_int_equal(aiol_poster_new(loop, &poster), 0);
+    assert_int_equal(aiol_poster_post(poster, start_while_freed, &late), 0);
+    free_loop(loop);
+    assert_int_equal(late.io_rc, AIOL_ECLOSED);
+    assert_int_equal(late.hook_rc, AIOL_ECLOSED);
+    aiol_poster_release(poster);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static struct aiol_poster *post_owner;
 
 static void count_and_free(int status, void *data)
@@ -414,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p9_a_post_can_be_allocated),
+        TEST(test_nothing_can_be_watched_while_the_loop_is_freed),
         TEST(test_p6_posts_are_delivered_in_the_order_in_which_they_were_made),
         TEST(test_a_post_made_in_a_post_waits_for_a_next_turn_that_does_not_block),
         TEST(test_p1_a_post_may_end_its_nodes_life_in_its_callback),
