@@ -32,8 +32,11 @@ fixed=$limited # the sanitizers of older compilers dislike some random address s
 ! setarch -R true 2>/dev/null || fixed="setarch -R $limited"
 of_epoll=${tests/ platform\/kqueue/}
 of_kqueue=${tests/ platform\/epoll/}
-switching=$(grep -oE '(task|await)/\w+' <<<"$tests" | xargs || true)
-of_stacks=$(grep -oE '(task/context|task/stack|queue/\w+)' <<<"$tests" | xargs || true)
+those_of() { # PATTERN
+    tr ' ' '\n' <<<"$tests" | grep -xE "$1" | xargs || true
+}
+switching=$(those_of '(task|await)/.*')
+of_stacks=$(those_of 'task/(context|stack)|queue/.*')
 
 valgrind='timeout -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full'
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug)

@@ -36,18 +36,23 @@
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGTERM};
 static struct sigaction actions_before[COUNT_OF(fatal_signals)];
 
+/* In decimal digits that end at `end`; functions that print are not for signal handlers. */
+static void write_number(char *end, uint64_t number)
+{
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+}
+
 /* Say which program it was, and leave the rest to who handled the signal before. */
 static void tell_seed(int signal)
 {
-    char text[] = "This was seed                     \n";
-    size_t place = sizeof text - 2;
-    uint64_t seed = world.seed;
+    char text[] = "Signal    , in the program of seed                     \n";
 
-    do {
-        text[--place] = (char)('0' + seed % 10);
-        seed /= 10;
-    } while (seed > 0);
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+    write_number(strchr(text, ','), (uint64_t)signal);
+    write_number(strchr(text, '\n'), world.seed);
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
         _exit(1);
     for (size_t i = 0; i < COUNT_OF(fatal_signals); i++) {
         if (fatal_signals[i] == signal)
