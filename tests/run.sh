@@ -58,6 +58,7 @@ if [ -n "$all" ]; then
         long='timeout -k 5 7200'
         check clang-release simulation/programs "$long" -DCMAKE_BUILD_TYPE=Release
         check clang-asan simulation/programs "${fixed/120/7200}" "${clang[@]}"
+        check clang-tsan simulation/programs "${fixed/120/7200}" "${clang[@]}"
         unset AIOL_TEST_SCALE
     fi
     [ $# -gt 0 ] || "$root/tests/fresh_machine.sh" || summary+=("a fresh machine FAILED")
