@@ -69,7 +69,10 @@ static int modify(struct aiol__poller *poller, int fd, uint32_t generation, uint
     struct epoll_event event = to_epoll(fd, generation, events);
 
     (void)old_events, (void)at_once; /* each change is one call that answers at once */
-    return aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+    if (aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    /* The number is a file's now: that it cannot be polled is said before that it is not there. */
+    return errno == EPERM ? -ENOENT : -errno;
 }
 
 static void remove_registration(struct aiol__poller *poller, int fd, uint32_t old_events)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -305,9 +306,40 @@ static void test_a_descriptor_that_a_child_keeps_open_does_not_keep_the_loop_bus
     free_loop(loop);
 }
 
+/* A start and a change both find it out. */
+static void test_a_number_that_is_a_file_now_is_always_ready(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct probe stopped, started, file;
+    int fds[2], file_fd;
+
+    (void)state;
+    make_socket_pair(fds);
+    start_probe(&stopped, loop, fds[0], AIOL_READABLE);
+    start_probe(&started, loop, fds[1], AIOL_READABLE);
+    aiol_io_stop(&stopped.io);
+    file_fd = memfd_create("aiol-test", MFD_CLOEXEC);
+    assert_int_equal(dup2(file_fd, fds[0]), fds[0]);
+    assert_int_equal(dup2(file_fd, fds[1]), fds[1]);
+    start_probe(&file, loop, fds[0], AIOL_READABLE);
+    assert_int_equal(aiol_io_start(&started.io, AIOL_READABLE | AIOL_WRITABLE), 0);
+    for (int turn = 1; turn <= 3; turn++) {
+        assert_int_equal(aiol_loop_run_once(loop, 0), 1);
+        assert_int_equal(file.count, turn);
+    }
+    assert_true(started.count > 0);
+    aiol_io_close(&file.io);
+    aiol_io_close(&started.io);
+    close(file_fd);
+    close(fds[0]);
+    close(fds[1]);
+    free_loop(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_number_that_is_a_file_now_is_always_ready),
         TEST(test_p1_a_number_reused_in_a_batch_does_not_get_its_predecessors_event),
         TEST(test_a_number_reused_in_a_batch_without_closing_its_watcher_is_recognized),
         TEST(test_a_duplicate_that_outlives_close_is_found_and_the_poller_rebuilt),
