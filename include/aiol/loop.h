@@ -139,9 +139,9 @@ AIOL_API uint64_t aiol_loop_alive_count(const struct aiol_loop *loop, uint32_t k
 /*
  * For embedding this loop in another one: the descriptor of its poller, readable when the loop has
  * an event to handle (with kqueue also once after that). A turn of the embedding loop calls
- * aiol_loop_prepare(), waits for this descriptor or for aiol_loop_next_timeout_ns(), then calls
- * aiol_loop_run_once() with 0. The number changes when the poller had to be made anew, so ask for
- * it each time.
+ * aiol_loop_prepare(), then asks for aiol_loop_next_timeout_ns(), waits that long or until this
+ * descriptor is readable, and calls aiol_loop_run_once() with 0. The number changes when the poller
+ * had to be made anew, so ask for it each time.
  *
  * Thread: the loop's. Returns the descriptor, which stays the loop's, or -ENOTSUP (simulated).
  */

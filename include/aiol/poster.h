@@ -1,7 +1,8 @@
 /*
  * How other threads, and signal handlers, reach a loop. A poster is a counted handle that may
  * outlive the loop: posting to a loop that is gone is an error, never a crash. Each post is
- * delivered, in the order in which the posts of one thread were made.
+ * delivered, in the order in which the posts of one thread were made. Do not cancel a thread that
+ * is in one of these calls (pthread_cancel(3)): its wake-up may be lost.
  */
 #ifndef AIOL_POSTER_H
 #define AIOL_POSTER_H

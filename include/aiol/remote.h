@@ -3,11 +3,11 @@
  * queue and its loop. The calls that a thread makes with it block that thread, not the loop, and
  * work on the same queue, in the same order of arrival, as those of tasks and callbacks do.
  *
- * It is the loop that serves them, in its post phase: while nobody turns it, they wait. While one
- * waits its thread cannot be cancelled (pthread_cancel(3)), nor be interrupted by a signal: to end
- * it before its deadline, shut the queue down. All of them
- * take a deadline on the system's monotonic clock, which is what aiol_deadline_after() gives in
- * such a thread, also when the loop is simulated; AIOL_NEVER is allowed.
+ * It is the loop that serves them, in its post phase: while nobody turns it, they wait. A signal
+ * does not interrupt them: to end one before its deadline, shut the queue down. Do not cancel a
+ * thread that is in one of them (pthread_cancel(3)): it may leave the loop waiting for it. All take
+ * a deadline on the system's monotonic clock, which is what aiol_deadline_after() gives in such a
+ * thread, also when the loop is simulated; AIOL_NEVER is allowed.
  */
 #ifndef AIOL_REMOTE_H
 #define AIOL_REMOTE_H
