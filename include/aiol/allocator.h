@@ -14,9 +14,10 @@ AIOL_BEGIN_DECLARATIONS
  * otherwise. `reallocate` keeps the contents and leaves the old memory alone when it fails.
  * `release` is never called with NULL.
  *
- * The loop calls them in its own thread. aiol_poster_post() and the release of a poster also call
- * them in the thread that posts, so that a program which does this from other threads needs an
- * allocator that may be called by several threads at a time; malloc's family is one.
+ * The loop calls them in its own thread. Those who call aiol_poster_post(), aiol_post_new() or
+ * _free(), aiol_blocking_queue_...(), or release a poster or a remote, call them in their own
+ * thread, so that a program which does this from other threads needs an allocator that may be
+ * called by several threads at a time; malloc's family is one.
  */
 struct aiol_allocator {
     void *(*allocate)(void *context, size_t size_bytes);

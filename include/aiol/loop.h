@@ -168,10 +168,11 @@ AIOL_API uint64_t aiol_loop_next_timeout_ns(struct aiol_loop *loop);
  * Make the loop usable in a child of fork(2). The poller and the wakeup descriptor are shared with
  * the parent until then, and using the loop in the child would change the parent's. Everything
  * started is started in both from then on: timers, watchers, tasks, and posts that were not yet
- * delivered. Descriptors are shared, as fork(2) says: close the watchers of those that the parent
- * goes on reading. Other threads do not exist in the child, so what they would have released or
- * stopped is the child's to release or stop. A child that does not use the loop, or calls exec,
- * needs nothing.
+ * delivered; an edge-triggered watcher is told once more of what is ready. Descriptors are shared,
+ * as fork(2) says: close the watchers of those that the parent goes on reading. Those of the
+ * library are closed here: a child must not have done that before, as closefrom(3) would. Other
+ * threads do not exist in the child, so what they would have released or stopped is the child's to
+ * release or stop. A child that does not use the loop, or calls exec, needs nothing.
  *
  * Thread: the loop's, in the child; also in a callback or a task that has called fork(). Returns 0,
  * -EMFILE, -ENFILE or -ENOMEM; then the loop must not be used, but this may be tried again.

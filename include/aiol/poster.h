@@ -1,8 +1,8 @@
 /*
  * How other threads, and signal handlers, reach a loop. A poster is a counted handle that may
  * outlive the loop: posting to a loop that is gone is an error, never a crash. Each post is
- * delivered, in the order in which the posts of one thread were made. Do not cancel a thread that
- * is in one of these calls (pthread_cancel(3)): its wake-up may be lost.
+ * delivered, in the order in which the posts of one thread were made. None of these calls is a
+ * cancellation point (pthreads(7)).
  */
 #ifndef AIOL_POSTER_H
 #define AIOL_POSTER_H

@@ -4,10 +4,13 @@
  * work on the same queue, in the same order of arrival, as those of tasks and callbacks do.
  *
  * It is the loop that serves them, in its post phase: while nobody turns it, they wait. A signal
- * does not interrupt them: to end one before its deadline, shut the queue down. Do not cancel a
- * thread that is in one of them (pthread_cancel(3)): it may leave the loop waiting for it. All take
- * a deadline on the system's monotonic clock, which is what aiol_deadline_after() gives in such a
- * thread, also when the loop is simulated; AIOL_NEVER is allowed.
+ * does not interrupt them, nor does pthread_cancel(3): to end one before its deadline, shut the
+ * queue down. All take a deadline on the system's monotonic clock, which is what
+ * aiol_deadline_after() gives in such a thread, also when the loop is simulated; AIOL_NEVER is
+ * allowed.
+ *
+ * A child of fork(2) has none of these threads: what they held it may release, once it has called
+ * aiol_loop_reinit_after_fork().
  */
 #ifndef AIOL_REMOTE_H
 #define AIOL_REMOTE_H
@@ -35,7 +38,8 @@ AIOL_API int aiol_queue_remote_new(struct aiol_queue *queue, struct aiol_queue_r
 AIOL_API void aiol_queue_remote_retain(struct aiol_queue_remote *remote);
 
 /*
- * Give one reference back; the last one frees the remote. NULL is allowed.
+ * Give one reference back; after the last one the loop frees the remote, in its next turn or at
+ * its end. NULL is allowed.
  *
  * Thread: any that holds a reference. Cannot fail.
  */

@@ -56,10 +56,18 @@ static uint32_t from_epoll(uint32_t events)
     return ready;
 }
 
+/* A number of the library's own: whoever watches it has had the descriptor closed that it was. */
+static bool is_own(const struct epoll_poller *poller, int fd)
+{
+    return fd == poller->fd || fd == poller->base.wakeup_fd;
+}
+
 static int add(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t events)
 {
     struct epoll_event event = to_epoll(fd, generation, events);
 
+    if (is_own(epoll_of(poller), fd))
+        return -EBADF;
     return aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
@@ -69,6 +77,8 @@ static int modify(struct aiol__poller *poller, int fd, uint32_t generation, uint
     struct epoll_event event = to_epoll(fd, generation, events);
 
     (void)old_events, (void)at_once; /* each change is one call that answers at once */
+    if (is_own(epoll_of(poller), fd))
+        return -EBADF;
     if (aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_MOD, fd, &event) == 0)
         return 0;
     /* The number is a file's now: that it cannot be polled is said before that it is not there. */
@@ -80,6 +90,8 @@ static void remove_registration(struct aiol__poller *poller, int fd, uint32_t ol
     struct epoll_event event = {0}; /* Linux before 2.6.9 wants one */
 
     (void)old_events;
+    if (is_own(epoll_of(poller), fd))
+        return;
     aiol__sys.epoll_ctl(epoll_of(poller)->fd, EPOLL_CTL_DEL, fd, &event);
 }
 

@@ -114,11 +114,17 @@ static int check_is_pollable(int fd)
     return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
 }
 
+/* A number of the library's own: whoever watches it has had the descriptor closed that it was. */
+static bool is_own(const struct kqueue_poller *poller, int fd)
+{
+    return fd == poller->fd || fd == poller->base.wakeup_fd;
+}
+
 static int add(struct aiol__poller *base, int fd, uint32_t generation, uint32_t events)
 {
     struct kqueue_poller *poller = kqueue_of(base);
     struct kevent changes[MAX_CHANGES_OF_ONE];
-    int rc = check_is_pollable(fd);
+    int rc = is_own(poller, fd) ? -EBADF : check_is_pollable(fd);
 
     if (rc < 0)
         return rc;
@@ -146,6 +152,8 @@ static int modify(struct aiol__poller *base, int fd, uint32_t generation, uint32
     int count = list_changes(changes, fd, generation, old_events, events);
     int rc;
 
+    if (is_own(poller, fd))
+        return -EBADF;
     if (!at_once && can_hold_back(poller, count)) {
         for (int i = 0; i < count; i++)
             poller->held_back[poller->held_back_count++] = changes[i];
@@ -156,6 +164,9 @@ static int modify(struct aiol__poller *base, int fd, uint32_t generation, uint32
         return rc == -EPERM ? -ENOENT : rc; /* what was registered was another descriptor */
     settle(poller, fd);
     rc = apply_all(poller, changes, count);
+    if (rc == 0)
+        return 0;
+    apply_all(poller, changes, list_changes(changes, fd, generation, events & ~old_events, 0));
     return rc == -EPIPE ? -ENOENT : rc;
 }
 
@@ -164,6 +175,8 @@ static void remove_registration(struct aiol__poller *base, int fd, uint32_t old_
     struct kqueue_poller *poller = kqueue_of(base);
     struct kevent changes[MAX_CHANGES_OF_ONE];
 
+    if (is_own(poller, fd))
+        return;
     settle(poller, fd);
     apply_all(poller, changes, list_changes(changes, fd, 0, old_events, 0));
 }
@@ -172,8 +185,10 @@ static uint32_t from_kevent(const struct kevent *raw)
 {
     uint32_t ready = raw->filter == EVFILT_READ ? AIOL_READABLE : AIOL_WRITABLE;
 
-    if (raw->flags & EV_ERROR) /* a change that was held back has failed */
-        return AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR;
+    if (raw->flags & EV_ERROR) { /* a change that was held back has failed */
+        ready = AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR;
+        return raw->data == EPIPE || raw->data == EBADF ? ready | AIOL__READY_FOR_EVER : ready;
+    }
     if (!(raw->flags & EV_EOF))
         return ready;
     /* Of the writing side it may be our own shutdown. */

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-/* Some decades are enough, and fit any time_t. */
+/* Ten years are enough, and fit any time_t. */
 #define LONGEST_WAIT_NS (87600 * AIOL_HOUR)
 
 #ifdef __APPLE__
@@ -80,19 +80,15 @@ void aiol__parker_unlock(struct aiol__parker *parker)
 bool aiol__parker_wait(struct aiol__parker *parker, uint64_t deadline_ns)
 {
     uint64_t delay_ns = AIOL_NEVER;
-    int cancel_state;
 
     if (deadline_ns != AIOL_NEVER)
         delay_ns = aiol__saturating_sub(deadline_ns, aiol__sys_monotonic_ns());
     if (delay_ns == 0)
         return false;
-    /* A thread that was cancelled in here would leave with the lock held. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     if (deadline_ns == AIOL_NEVER)
         pthread_cond_wait(&parker->condition, &parker->mutex);
     else
         wait_for_condition(parker, delay_ns < LONGEST_WAIT_NS ? delay_ns : LONGEST_WAIT_NS);
-    pthread_setcancelstate(cancel_state, NULL);
     return true;
 }
 

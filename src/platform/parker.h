@@ -19,7 +19,8 @@ void aiol__parker_lock(struct aiol__parker *parker);
 void aiol__parker_unlock(struct aiol__parker *parker);
 
 /* Unlock, wait for a wake or until `deadline_ns` of the system's monotonic clock, and lock again.
- * False when the deadline has passed; true may also mean nothing. */
+ * False, without having waited, when the deadline had passed already; true may mean nothing. A
+ * cancellation point, which leaves with the lock held (pthread_cond_timedwait(3)). */
 bool aiol__parker_wait(struct aiol__parker *parker, uint64_t deadline_ns);
 /* With the lock held. */
 void aiol__parker_wake(struct aiol__parker *parker);

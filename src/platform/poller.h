@@ -30,8 +30,8 @@ struct aiol__poller_ops {
     /*
      * Register a descriptor for `events` (AIOL_READABLE, AIOL_WRITABLE, AIOL_EDGE, or none of
      * them). Goes to the system at once. -EPERM: the system cannot poll this kind of descriptor.
-     * -EEXIST: it is registered (with which generation is not known). -EBADF, -ENOMEM, -ENOSPC,
-     * -ENOTSUP.
+     * -EEXIST: it is registered (with which generation is not known). -EBADF, also for the
+     * poller's own descriptor and the wakeup's. -ENOMEM, -ENOSPC, -ENOTSUP.
      */
     int (*add)(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t events);
 
@@ -39,12 +39,15 @@ struct aiol__poller_ops {
      * Change a registration from `old_events` to `events`. May be held back until the next wait; an
      * error that shows only there is reported as an event with AIOL_ERROR. Unless `at_once`: then
      * it is answered in this call. -ENOENT: there is no registration of this descriptor (it was
-     * closed, and its number is another's now). -EBADF: the descriptor is closed.
+     * closed, and its number is another's now). -EBADF: the descriptor is closed, and perhaps its
+     * number is one of the poller's own now. After another error some of `old_events` may be
+     * missing, and nothing else is registered.
      */
     int (*modify)(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t old_events,
                   uint32_t events, bool at_once);
 
-    /* Take a registration out, at once. Cannot fail: what is gone is gone. */
+    /* Take a registration out, at once. Cannot fail: what is gone is gone, also when its number is
+     * one of the poller's own now. */
     void (*remove)(struct aiol__poller *poller, int fd, uint32_t old_events);
 
     /*

@@ -46,8 +46,9 @@ int aiol__sys_shutdown(int fd)
 
 int aiol__sys_close(int fd)
 {
-    /* After EINTR the descriptor is closed on Linux, and must not be closed again: another thread
-     * may have been given its number (close(2), "Dealing with error returns from close()"). */
+    /* After EINTR the descriptor is closed (Linux, FreeBSD; POSIX leaves it open), and must not be
+     * closed again: another thread may have been given its number (close(2), "Dealing with error
+     * returns from close()"). */
     if (aiol__sys.close(fd) < 0 && errno != EINTR)
         return -errno;
     return 0;

@@ -146,9 +146,10 @@ static void *accept_putter(struct aiol_queue *queue, struct aiol__waiter *putter
 
 int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
 {
-    struct aiol__waiter *putter = claim_first(&queue->putters);
+    struct aiol__waiter *putter;
 
     aiol__loop_check_thread(queue->loop);
+    putter = claim_first(&queue->putters);
     if (queue->count > 0) {
         *ret_item = pop(queue);
         if (putter)

@@ -37,7 +37,8 @@ struct aiol_queue_remote {
 };
 
 enum operation_state {
-    STATE_PENDING,
+    STATE_POSTED,
+    STATE_WAITING,  /* in the queue */
     STATE_CLAIMED,  /* by the loop, which is about to complete it */
     STATE_DONE,     /* `result` and `item` are written */
     STATE_ABANDONED /* by the thread */
@@ -57,13 +58,12 @@ struct operation {
     struct aiol__parker parker; /* its lock is over what follows */
     unsigned holder_count;      /* the thread, and the loop */
     enum operation_state state;
-    bool is_waiting; /* in the queue */
     bool is_overdue; /* and the thread waits on, since it was claimed at that moment */
     int result;
     void *item;
 };
 
-/* One holder, who has the lock, is done with it. */
+/* One holder is done with it. Gives up the lock, as the next three do. */
 static void let_go(struct operation *operation)
 {
     bool is_last = --operation->holder_count == 0;
@@ -76,7 +76,7 @@ static void let_go(struct operation *operation)
     aiol__release(&allocator, operation);
 }
 
-/* The loop's last step with an operation, whose lock it holds. */
+/* The loop's last step with an operation. */
 static void finish(struct operation *operation, int result)
 {
     aiol__list_remove(&operation->node);
@@ -97,14 +97,14 @@ static struct operation *operation_of(struct aiol__waiter *waiter)
 static bool claim(struct aiol__waiter *waiter)
 {
     struct operation *operation = operation_of(waiter);
-    bool is_pending;
+    bool is_kept;
 
     aiol__parker_lock(&operation->parker);
-    is_pending = operation->state == STATE_PENDING;
-    if (is_pending)
+    is_kept = operation->state != STATE_ABANDONED;
+    if (is_kept)
         operation->state = STATE_CLAIMED;
     aiol__parker_unlock(&operation->parker);
-    return is_pending;
+    return is_kept;
 }
 
 static const struct aiol__waiter_source remote_source = {.withdraw = aiol__waiter_unlink,
@@ -124,8 +124,7 @@ static void wake(struct aiol__waiter *waiter)
 
 static void wait_in_queue(struct operation *operation)
 {
-    operation->state = STATE_PENDING;
-    operation->is_waiting = true;
+    operation->state = STATE_WAITING;
     aiol__list_append(&operation->remote->operations, &operation->node);
     if (operation->is_overdue)
         aiol__parker_wake(&operation->parker);
@@ -164,11 +163,12 @@ static void take_out(int status, void *data)
     finish(operation, 0);
 }
 
-/* With the lock held, which is given up. */
 static void abandon(struct operation *operation)
 {
+    bool is_waiting = operation->state == STATE_WAITING;
+
     operation->state = STATE_ABANDONED;
-    if (operation->is_waiting) {
+    if (is_waiting) {
         aiol_post_init(&operation->post, take_out, operation);
         /* Cannot fail: before its loop closes the mailbox, all that wait are done. */
         aiol_poster_post_node(operation->remote->poster, &operation->post);
@@ -183,7 +183,7 @@ static int await_result(struct operation *operation, uint64_t deadline_ns, void 
 
     aiol__parker_lock(&operation->parker);
     while (operation->state != STATE_DONE) {
-        if (operation->is_overdue && operation->state == STATE_PENDING) {
+        if (operation->is_overdue && operation->state != STATE_CLAIMED) {
             abandon(operation);
             return -ETIMEDOUT;
         }
@@ -198,17 +198,13 @@ static int await_result(struct operation *operation, uint64_t deadline_ns, void 
     return result;
 }
 
-static int run(struct aiol_queue_remote *remote,
-               int (*begin)(struct aiol_queue *, struct aiol__waiter *), void *item,
-               uint64_t deadline_ns, void **ret_item)
+static int run_operation(struct aiol_queue_remote *remote,
+                         int (*begin)(struct aiol_queue *, struct aiol__waiter *), void *item,
+                         uint64_t deadline_ns, void **ret_item)
 {
     struct operation *operation;
     int rc;
 
-    if (aiol__loop_is_calling())
-        return -EBUSY;
-    if (deadline_ns != AIOL_NEVER && deadline_ns <= aiol__sys_monotonic_ns())
-        return -ETIMEDOUT;
     operation = aiol__allocate_zeroed(&remote->allocator, sizeof *operation);
     if (!operation)
         return -ENOMEM;
@@ -235,6 +231,23 @@ destroy_parker:
     aiol__parker_destroy(&operation->parker);
 release:
     aiol__release(&remote->allocator, operation);
+    return rc;
+}
+
+static int run(struct aiol_queue_remote *remote,
+               int (*begin)(struct aiol_queue *, struct aiol__waiter *), void *item,
+               uint64_t deadline_ns, void **ret_item)
+{
+    int cancel_state, rc;
+
+    if (aiol__loop_is_calling())
+        return -EBUSY;
+    if (deadline_ns != AIOL_NEVER && deadline_ns <= aiol__sys_monotonic_ns())
+        return -ETIMEDOUT;
+    /* A thread that was cancelled in there (pthreads(7)) would leave with the lock held. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    rc = run_operation(remote, begin, item, deadline_ns, ret_item);
+    pthread_setcancelstate(cancel_state, NULL);
     return rc;
 }
 

@@ -88,7 +88,7 @@ int aiol_io_start(struct aiol_io *io, uint32_t events)
     /* An edge may have been dropped while this watcher did not want it: have the poller look again.
      */
     if (io->trusted && (events & AIOL_EDGE) && (events & ~(uint32_t)io->wanted))
-        table->descriptors[io->fd].must_confirm = true;
+        aiol__io_table_confirm(table, io->fd);
     io->trusted = true;
     if (!io->wanted) {
         link_watcher(&table->descriptors[io->fd], io);
@@ -149,9 +149,12 @@ static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
 
 static void serve_event(struct aiol_loop *loop, struct aiol__event event)
 {
-    /* Then it is served with all that are always ready, in this turn already. */
-    if ((event.ready & AIOL__READY_FOR_EVER) && aiol__io_table_keep_ready(loop, event.fd) == 0)
-        return;
+    if (event.ready & AIOL__READY_FOR_EVER) {
+        /* Then it is served with all that are always ready, in this turn already. */
+        if (aiol__io_table_keep_ready(loop, event.fd) == 0)
+            return;
+        aiol__io_table_confirm(&loop->io, event.fd); /* to be told so again */
+    }
     serve_descriptor(loop, event.fd, event.ready);
 }
 
@@ -166,7 +169,7 @@ static void serve_events(struct aiol_loop *loop, int count)
 
         if (event.generation == 0)
             aiol__wakeup_clear(&loop->mailbox->wakeup);
-        else if (descriptor && descriptor->is_registered &&
+        else if (descriptor && descriptor->state == AIOL__REGISTERED &&
                  descriptor->generation == event.generation)
             serve_event(loop, event);
         else
@@ -195,17 +198,20 @@ static void serve_always_ready(struct aiol_loop *loop)
     for (int i = 0; i < count; i++) {
         int fd = table->always_ready[i];
 
-        if (table->descriptors[fd].is_always_ready && table->descriptors[fd].wanted)
+        if (table->descriptors[fd].state == AIOL__ALWAYS_READY && table->descriptors[fd].wanted)
             serve_descriptor(loop, fd, AIOL_READABLE | AIOL_WRITABLE);
     }
     for (int i = 0; i < table->always_ready_count; i++) {
         int fd = table->always_ready[i];
         struct aiol__descriptor *descriptor = &table->descriptors[fd];
 
-        if (!descriptor->is_always_ready || !descriptor->wanted)
-            descriptor->is_listed_ready = descriptor->is_always_ready = false;
-        else
+        if (descriptor->state == AIOL__ALWAYS_READY && descriptor->wanted) {
             table->always_ready[kept++] = fd;
+            continue;
+        }
+        descriptor->is_listed_ready = false;
+        if (descriptor->state == AIOL__ALWAYS_READY)
+            descriptor->state = AIOL__UNREGISTERED;
     }
     table->always_ready_count = kept;
 }

@@ -64,6 +64,12 @@ void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted)
     mark_changed(table, fd);
 }
 
+void aiol__io_table_confirm(struct aiol__io_table *table, int fd)
+{
+    table->descriptors[fd].must_confirm = true;
+    mark_changed(table, fd);
+}
+
 /* Make room first, so that a descriptor that was found to be unpollable can be noted. */
 static int reserve_always_ready(struct aiol_loop *loop)
 {
@@ -89,8 +95,8 @@ int aiol__io_table_keep_ready(struct aiol_loop *loop, int fd)
 
     if (rc < 0)
         return rc;
-    descriptor->is_registered = false;
-    descriptor->is_always_ready = true;
+    aiol__io_table_unregister(loop, fd);
+    descriptor->state = AIOL__ALWAYS_READY;
     if (!descriptor->is_listed_ready) {
         descriptor->is_listed_ready = true;
         table->always_ready[table->always_ready_count++] = fd;
@@ -132,8 +138,7 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
     descriptor = &loop->io.descriptors[fd];
     descriptor->generation = generation;
     descriptor->registered = (uint8_t)events;
-    descriptor->is_registered = true;
-    descriptor->is_always_ready = false;
+    descriptor->state = AIOL__REGISTERED;
     descriptor->must_confirm = false;
     return 0;
 }
@@ -141,28 +146,23 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
 int aiol__io_table_register(struct aiol_loop *loop, int fd, uint32_t events, bool is_trusted)
 {
     struct aiol__descriptor *descriptor = aiol__io_table_find(&loop->io, fd);
-    int rc;
+    int rc = -ENOENT;
 
     if (!descriptor)
         return register_new(loop, fd, events);
-    if (is_trusted && (descriptor->is_registered || descriptor->is_always_ready))
+    if (is_trusted && descriptor->state != AIOL__UNREGISTERED)
         return 0;
-    if (descriptor->is_registered) {
+    if (descriptor->state == AIOL__REGISTERED) {
         rc = loop->poller->ops->modify(loop->poller, fd, descriptor->generation,
                                        descriptor->registered, events, true);
-        if (rc == 0) {
+        if (rc == 0)
             descriptor->registered = (uint8_t)events;
-            return 0;
-        }
-        if (rc != -ENOENT && rc != -EBADF)
-            return rc;
     }
-    rc = register_new(loop, fd, events);
-    if (rc < 0 && descriptor->first) {
-        /* The registration is stale, and other watchers do not know: let the flush see to them. */
-        descriptor->must_confirm = true;
-        mark_changed(&loop->io, fd);
-    }
+    if (rc == -ENOENT || rc == -EBADF)
+        rc = register_new(loop, fd, events);
+    /* What is registered is stale or half changed, and other watchers do not know. */
+    if (rc < 0 && descriptor->first)
+        aiol__io_table_confirm(&loop->io, fd);
     return rc;
 }
 
@@ -170,12 +170,11 @@ void aiol__io_table_unregister(struct aiol_loop *loop, int fd)
 {
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
 
-    descriptor->is_always_ready = false;
-    if (!descriptor->is_registered)
-        return;
-    loop->poller->ops->remove(loop->poller, fd, descriptor->registered);
-    descriptor->is_registered = false;
-    loop->io.has_unregistered = true;
+    if (descriptor->state == AIOL__REGISTERED) {
+        loop->poller->ops->remove(loop->poller, fd, descriptor->registered);
+        loop->io.has_unregistered = true;
+    }
+    descriptor->state = AIOL__UNREGISTERED;
 }
 
 int aiol__io_table_forget(struct aiol_loop *loop, int fd)
@@ -195,7 +194,17 @@ void aiol__io_table_expect_new(struct aiol_loop *loop, int fd)
     struct aiol__descriptor *descriptor = aiol__io_table_find(&loop->io, fd);
 
     if (descriptor && !descriptor->first)
-        descriptor->is_registered = false;
+        descriptor->state = AIOL__UNREGISTERED;
+}
+
+/* Being told more than is wanted is no failure. */
+static bool misses_events(const struct aiol__descriptor *descriptor)
+{
+    uint8_t changed = descriptor->wanted ^ descriptor->registered;
+
+    if (descriptor->must_confirm || (changed & AIOL_EDGE))
+        return descriptor->wanted != 0;
+    return (changed & descriptor->wanted) != 0;
 }
 
 static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
@@ -203,21 +212,23 @@ static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
     int rc;
 
-    if (!descriptor->is_registered ||
+    if (descriptor->state != AIOL__REGISTERED ||
         (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
         return 0;
     rc = loop->poller->ops->modify(loop->poller, fd, descriptor->generation, descriptor->registered,
-                                   descriptor->wanted, at_once);
+                                   descriptor->wanted, at_once || descriptor->must_confirm);
     if (rc == 0) {
         descriptor->registered = descriptor->wanted;
         descriptor->must_confirm = false;
         return 0;
     }
-    if (rc != -ENOENT && rc != -EBADF)
+    if (rc != -ENOENT && rc != -EBADF) {
+        descriptor->must_confirm |= misses_events(descriptor);
         return rc;
+    }
     /* Closed behind the watchers' backs. Whoever still watches finds the error by reading. */
     if (!descriptor->wanted) {
-        descriptor->is_registered = false;
+        descriptor->state = AIOL__UNREGISTERED;
         descriptor->must_confirm = false;
         return 0;
     }
@@ -226,14 +237,6 @@ static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
         rc = register_new(loop, fd, descriptor->wanted);
     }
     return rc == -EBADF ? aiol__io_table_keep_ready(loop, fd) : rc;
-}
-
-/* Being told more than is wanted is no failure. */
-static bool misses_events(const struct aiol__descriptor *descriptor)
-{
-    if (descriptor->must_confirm)
-        return descriptor->wanted != 0;
-    return (descriptor->wanted & ~descriptor->registered) != 0;
 }
 
 int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
@@ -267,12 +270,13 @@ int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd)
     for (int fd = 0; fd < table->capacity; fd++) {
         struct aiol__descriptor *descriptor = &table->descriptors[fd];
 
-        if (!descriptor->is_registered)
+        if (descriptor->state != AIOL__REGISTERED)
             continue;
         descriptor->registered = 0;
-        if (loop->poller->ops->add(loop->poller, fd, descriptor->generation, 0) < 0)
-            descriptor->must_confirm = true; /* to be found missing by the flush */
-        mark_changed(table, fd);
+        if (loop->poller->ops->add(loop->poller, fd, descriptor->generation, 0) == 0)
+            mark_changed(table, fd);
+        else
+            aiol__io_table_confirm(table, fd); /* to be found missing by the flush */
     }
     return 0;
 }

@@ -23,6 +23,12 @@
 
 struct aiol_loop;
 
+enum aiol__descriptor_state {
+    AIOL__UNREGISTERED,
+    AIOL__REGISTERED,
+    AIOL__ALWAYS_READY /* the poller does not have it */
+};
+
 /* What the table knows of a descriptor; its index is the descriptor's number. */
 struct aiol__descriptor {
     struct aiol__list *first; /* the watchers that are started, in a circle without a head */
@@ -30,11 +36,10 @@ struct aiol__descriptor {
     int32_t next_changed;     /* the next descriptor on the list of changed ones; -1 ends it */
     uint8_t wanted;           /* what the watchers want together, and AIOL_EDGE */
     uint8_t registered;       /* what the poller was told */
-    bool is_registered;
-    bool is_changed;      /* on the list of changed ones */
-    bool is_always_ready; /* cannot be polled */
-    bool is_listed_ready; /* and is in the list of those */
-    bool must_confirm;    /* tell the poller again, although nothing has changed */
+    uint8_t state;            /* enum aiol__descriptor_state */
+    bool is_changed;          /* on the list of changed ones */
+    bool is_listed_ready;     /* in table.always_ready, perhaps only until that is next walked */
+    bool must_confirm;        /* tell the poller again, although nothing has changed */
 };
 
 struct aiol__io_table {
@@ -68,6 +73,9 @@ int aiol__io_table_register(struct aiol_loop *loop, int fd, uint32_t events, boo
  * ready. 0 or -ENOMEM. */
 int aiol__io_table_keep_ready(struct aiol_loop *loop, int fd);
 
+/* Tell the poller again in the next flush, also when nothing has changed. */
+void aiol__io_table_confirm(struct aiol__io_table *table, int fd);
+
 /* Take the registration out, at once. */
 void aiol__io_table_unregister(struct aiol_loop *loop, int fd);
 
@@ -79,8 +87,8 @@ void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
  * missed for that. */
 int aiol__io_table_flush(struct aiol_loop *loop, bool at_once);
 
-/* Make the poller anew with all that is wanted, and nothing else. 0 or -errno, and then nothing has
- * changed. */
+/* Make the poller anew, with a wakeup descriptor; what is wanted is registered in it by the next
+ * flush. 0 or -errno, and then nothing has changed. */
 int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd);
 
 /* Forget a descriptor, which must have no watcher: -EBUSY otherwise. */

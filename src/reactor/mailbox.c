@@ -5,6 +5,7 @@
 #include <aiol/error.h>
 
 #include <errno.h>
+#include <pthread.h>
 
 /* Marks, never delivered: only their addresses matter. */
 static struct aiol_post sleeping;
@@ -45,11 +46,25 @@ void aiol__mailbox_retain(struct aiol__mailbox *mailbox)
 void aiol__mailbox_release(struct aiol__mailbox *mailbox)
 {
     struct aiol_allocator allocator = mailbox->allocator;
+    int cancel_state;
 
     if (atomic_fetch_sub_explicit(&mailbox->reference_count, 1, memory_order_acq_rel) > 1)
         return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     aiol__wakeup_close(&mailbox->wakeup);
+    pthread_setcancelstate(cancel_state, NULL);
     aiol__release(&allocator, mailbox);
+}
+
+/* write(2) is a cancellation point (pthreads(7)), and a thread that ended there would take the
+ * wake-up with it: it has replaced &sleeping, so that nobody after it would wake the loop. */
+static void wake_sleeper(struct aiol__mailbox *mailbox)
+{
+    int cancel_state;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    aiol__wakeup_signal(&mailbox->wakeup);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 /* Replace the head by `post`; without one, see that it is not empty. */
@@ -72,7 +87,7 @@ static int replace_head(struct aiol__mailbox *mailbox, struct aiol_post *post)
     } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, new_head,
                                                     memory_order_release, memory_order_acquire));
     if (head == &sleeping)
-        aiol__wakeup_signal(&mailbox->wakeup);
+        wake_sleeper(mailbox);
     return 0;
 }
 

@@ -48,7 +48,7 @@ int aiol__mailbox_wake(struct aiol__mailbox *mailbox);
 /* The loop's thread. */
 bool aiol__mailbox_is_closed(const struct aiol__mailbox *mailbox);
 bool aiol__mailbox_is_empty(const struct aiol__mailbox *mailbox);
-/* False when there are posts: do not sleep. */
+/* False when there is something to look at: do not sleep. */
 bool aiol__mailbox_prepare_sleep(struct aiol__mailbox *mailbox);
 /* Call what was posted until now, in order. */
 void aiol__mailbox_deliver(struct aiol__mailbox *mailbox);

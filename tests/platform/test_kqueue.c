@@ -75,6 +75,13 @@ static void close_poller(struct aiol__poller *poller)
     poller->ops->close(poller);
 }
 
+static void count_io(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)io;
+    (void)ready;
+    ++*(int *)data;
+}
+
 static void answer(int fd, uint32_t generation, short filter, unsigned flags, unsigned fflags,
                    intptr_t data)
 {
@@ -212,7 +219,7 @@ static void test_a_change_that_fails_in_the_wait_is_an_error_of_its_descriptor(v
     struct aiol__poller *poller = open_poller(8);
 
     (void)state;
-    answer(7, 3, EVFILT_READ, EV_ERROR, 0, EBADF);
+    answer(7, 3, EVFILT_READ, EV_ERROR, 0, EINVAL);
     answer(8, 4, EVFILT_WRITE, EV_ERROR, 0, ENOENT); /* a deletion of what is gone */
     answer(9, 5, EVFILT_READ, 0, 0, 1);
     assert_int_equal(wait_now(poller), 2);
@@ -221,22 +228,82 @@ static void test_a_change_that_fails_in_the_wait_is_an_error_of_its_descriptor(v
     close_poller(poller);
 }
 
+static void test_a_change_that_can_never_succeed_is_told_as_such(void **state)
+{
+    const int errors[] = {EBADF, EPIPE};
+    struct aiol__poller *poller = open_poller(8);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        answer(7, 3, EVFILT_WRITE, EV_ERROR, 0, errors[i]);
+        assert_int_equal(wait_now(poller), 1);
+        check_event(&poller->events[0], 7, 3,
+                    AIOL_READABLE | AIOL_WRITABLE | AIOL_ERROR | AIOL__READY_FOR_EVER);
+    }
+    close_poller(poller);
+}
+
 static void test_what_is_held_back_of_a_descriptor_comes_before_what_is_said_at_once(void **state)
 {
     struct aiol__poller *poller = open_poller(8);
 
     (void)state;
-    poller->ops->modify(poller, 7, 1, AIOL_READABLE, AIOL_WRITABLE, false);
-    poller->ops->modify(poller, 8, 1, 0, AIOL_READABLE, false);
-    poller->ops->remove(poller, 7, AIOL_WRITABLE);
+    poller->ops->modify(poller, 1007, 1, AIOL_READABLE, AIOL_WRITABLE, false);
+    poller->ops->modify(poller, 1008, 1, 0, AIOL_READABLE, false);
+    poller->ops->remove(poller, 1007, AIOL_WRITABLE);
     assert_int_equal(kernel.change_count, 3);
-    check_change(0, 7, EVFILT_READ, EV_DELETE);
-    check_change(1, 7, EVFILT_WRITE, EV_ADD);
-    check_change(2, 7, EVFILT_WRITE, EV_DELETE);
+    check_change(0, 1007, EVFILT_READ, EV_DELETE);
+    check_change(1, 1007, EVFILT_WRITE, EV_ADD);
+    check_change(2, 1007, EVFILT_WRITE, EV_DELETE);
     forget();
     wait_now(poller);
     assert_int_equal(kernel.change_count, 1);
-    check_change(0, 8, EVFILT_READ, EV_ADD);
+    check_change(0, 1008, EVFILT_READ, EV_ADD);
+    close_poller(poller);
+}
+
+/* As macOS and FreeBSD say it in the wait, once, and when it is to be registered again. */
+static void test_a_pipe_without_a_reader_stays_ready_without_memory(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct aiol_io io;
+    int fds[2], count = 0;
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    aiol_io_init(&io, loop, fds[1], count_io, &count);
+    assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), 0);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(count, 1);
+    close(fds[0]);
+    fail_allocation(1);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(count, 2);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(aiol_loop_run_once(loop, 0), 1);
+    assert_in_range(count, 4, 5);
+    aiol_io_close(&io);
+    close(fds[1]);
+    free_loop(loop);
+}
+
+static void test_a_change_that_fails_half_way_leaves_nothing_new(void **state)
+{
+    struct aiol__poller *poller = open_poller(8);
+
+    (void)state;
+    kernel.change_errno = ENOMEM;
+    assert_int_equal(poller->ops->modify(poller, poller->wakeup_fd + 1000, 1, AIOL_READABLE,
+                                         AIOL_READABLE | AIOL_WRITABLE, true),
+                     -EBADF); /* not open */
+    forget();
+    kernel.change_errno = ENOMEM;
+    assert_int_equal(
+        poller->ops->modify(poller, 0, 1, AIOL_READABLE, AIOL_READABLE | AIOL_WRITABLE, true),
+        -ENOMEM);
+    assert_int_equal(kernel.change_count, 2);
+    check_change(0, 0, EVFILT_READ, EV_ADD);
+    check_change(1, 0, EVFILT_WRITE, EV_DELETE);
     close_poller(poller);
 }
 
@@ -344,7 +411,10 @@ int main(void)
         TEST(test_a_change_between_level_and_edge_adds_anew),
         TEST(test_changes_are_applied_when_the_wait_is_interrupted_and_kept_when_it_fails),
         TEST(test_a_change_that_fails_in_the_wait_is_an_error_of_its_descriptor),
+        TEST(test_a_change_that_can_never_succeed_is_told_as_such),
         TEST(test_what_is_held_back_of_a_descriptor_comes_before_what_is_said_at_once),
+        TEST(test_a_pipe_without_a_reader_stays_ready_without_memory),
+        TEST(test_a_change_that_fails_half_way_leaves_nothing_new),
         TEST(test_more_changes_than_there_is_room_to_answer_are_not_held_back),
         TEST(test_a_file_cannot_be_polled_nor_confirmed),
         TEST(test_p3_an_addition_that_fails_leaves_nothing),

@@ -5,6 +5,7 @@
 #include "task/context.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ static void count_post(int status, void *data)
 struct world {
     struct aiol_loop *loop;
     struct aiol_io io;
+    struct aiol_io second_io;
     struct aiol_timer timer;
     struct aiol_poster *poster;
     struct aiol_post post;
@@ -298,6 +300,42 @@ static void test_tasks_and_a_simulated_loop_go_on_too(void **state)
     free_loop(sleepers.loop);
 }
 
+/* The loop's new descriptors get the numbers of these two. */
+static int reinit_after_closing_what_is_watched(struct world *world)
+{
+    struct pollfd backend = {.events = POLLIN};
+
+    close(world->fds[0]);
+    close(world->fds[1]);
+    if (aiol_loop_reinit_after_fork(world->loop) < 0)
+        return 1;
+    if (aiol_loop_run_once(world->loop, 0) != 1 || aiol_loop_run_once(world->loop, 0) != 1)
+        return 2;
+    aiol_io_close(&world->io);
+    aiol_io_close(&world->second_io);
+    backend.fd = aiol_loop_backend_fd(world->loop);
+    if (aiol_loop_prepare(world->loop) < 0 || poll(&backend, 1, 0) != 0)
+        return 3;
+    if (aiol_poster_post_node(world->poster, &world->post) < 0 || poll(&backend, 1, 0) != 1)
+        return 4;
+    aiol_loop_run_once(world->loop, 0);
+    return world->post_count == 1 ? 0 : 5;
+}
+
+static void test_numbers_of_closed_descriptors_may_become_the_librarys(void **state)
+{
+    struct world world;
+
+    (void)state;
+    begin_world(&world);
+    aiol_io_init(&world.second_io, world.loop, world.fds[1], count_io, &world.io_count);
+    assert_int_equal(aiol_io_start(&world.second_io, AIOL_READABLE), 0);
+    assert_int_equal(aiol_loop_run_once(world.loop, 0), 1);
+    assert_int_equal(status_of_child(reinit_after_closing_what_is_watched, &world), 0);
+    aiol_io_close(&world.second_io);
+    assert_int_equal(end_world(&world), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +344,7 @@ int main(void)
         TEST(test_p3_what_the_system_refuses_can_be_tried_again),
         TEST(test_a_callback_may_fork),
         TEST(test_tasks_and_a_simulated_loop_go_on_too),
+        TEST(test_numbers_of_closed_descriptors_may_become_the_librarys),
     };
 
     return cmocka_run_group_tests_name("reactor/fork", tests, NULL, NULL);

@@ -2,9 +2,11 @@
  * another number or in another process. The bug museum, 1 to 5. */
 #include "platform/sys.h"
 #include "poller.h"
+#include "reactor/loop.h"
 #include "support.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -250,6 +252,67 @@ static void test_a_number_reused_while_a_duplicate_lives_gets_its_own_events_onl
     free_loop(loop);
 }
 
+static void test_a_rebuilt_poller_may_get_the_number_of_a_closed_descriptor(void **state)
+{
+    struct aiol_loop *loop;
+    struct probe lost, stale, other;
+    int lost_fds[2], fds[2], duplicate_fd;
+
+    (void)state;
+    only_with_epoll();
+    loop = new_loop();
+    make_socket_pair(lost_fds);
+    make_socket_pair(fds);
+    duplicate_fd = dup(fds[0]);
+    start_probe(&lost, loop, lost_fds[0], AIOL_READABLE);
+    start_probe(&stale, loop, fds[0], AIOL_READABLE);
+    aiol_loop_run_once(loop, 0);
+    close(fds[0]);
+    aiol_io_close(&stale.io);
+    write_byte(fds[1]);
+    close(lost_fds[0]); /* now the lowest number that is free */
+    start_probe(&other, loop, fds[1], AIOL_READABLE);
+    assert_in_range(turn_until_rebuilt(loop, 100), 2, 20);
+    assert_int_equal(aiol_loop_backend_fd(loop), lost_fds[0]);
+    /* What is watched under this number finds out by reading. */
+    assert_int_equal(aiol_loop_run_once(loop, 0), 1);
+    assert_int_equal(aiol_loop_run_once(loop, 0), 1);
+    assert_true(lost.count > 0);
+    aiol_io_close(&lost.io);
+    write_byte(duplicate_fd);
+    assert_int_equal(aiol_loop_run_once(loop, 0), 1);
+    assert_int_equal(other.count, 1);
+    aiol_io_close(&other.io);
+    close(duplicate_fd);
+    close(fds[1]);
+    close(lost_fds[1]);
+    free_loop(loop);
+}
+
+static void test_the_librarys_own_descriptors_cannot_be_watched(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    const int own[] = {aiol_loop_backend_fd(loop), loop->poller->wakeup_fd};
+    struct pollfd backend = {.fd = own[0], .events = POLLIN};
+    struct aiol_poster *poster;
+    struct probe probe;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        aiol_io_init(&probe.io, loop, own[i], count_call, &probe);
+        assert_int_equal(aiol_io_start(&probe.io, AIOL_READABLE), -EBADF);
+        aiol_io_close(&probe.io);
+        assert_int_equal(aiol_io_is_active(&probe.io), 0);
+    }
+    assert_int_equal(aiol_poster_new(loop, &poster), 0);
+    aiol_loop_prepare(loop);
+    assert_int_equal(aiol_poster_wake(poster), 0);
+    assert_int_equal(poll(&backend, 1, 0), 1);
+    aiol_poster_release(poster);
+    aiol_loop_run_once(loop, 0);
+    free_loop(loop);
+}
+
 /* Closing the watcher first takes the registration out, so that nothing stale is ever sent. */
 static void test_a_watcher_closed_before_its_descriptor_leaves_nothing_stale(void **state)
 {
@@ -345,6 +408,8 @@ int main(void)
         TEST(test_a_duplicate_that_outlives_close_is_found_and_the_poller_rebuilt),
         TEST(test_a_poller_that_cannot_be_rebuilt_yet_is_rebuilt_later),
         TEST(test_a_number_reused_while_a_duplicate_lives_gets_its_own_events_only),
+        TEST(test_a_rebuilt_poller_may_get_the_number_of_a_closed_descriptor),
+        TEST(test_the_librarys_own_descriptors_cannot_be_watched),
         TEST(test_a_watcher_closed_before_its_descriptor_leaves_nothing_stale),
         TEST(test_a_descriptor_that_a_child_keeps_open_does_not_keep_the_loop_busy),
     };

@@ -2,6 +2,7 @@
  */
 #include "support.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -136,10 +137,81 @@ static void test_p7_a_loop_may_be_made_in_one_thread_and_run_in_another(void **s
     assert_ptr_equal(result, loop);
 }
 
+struct post_of_thread {
+    struct aiol_poster *poster;
+    struct aiol_post post;
+    int count;
+    int rc;
+};
+
+static void count_post(int status, void *data)
+{
+    struct post_of_thread *own = data;
+
+    own->count += status == 0;
+}
+
+static void *post_while_cancelled(void *data)
+{
+    struct post_of_thread *own = data;
+
+    pthread_cancel(pthread_self());
+    own->rc = aiol_poster_post_node(own->poster, &own->post);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void test_p2_a_cancelled_thread_wakes_the_loop_before_it_ends(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct pollfd backend = {.fd = aiol_loop_backend_fd(loop), .events = POLLIN};
+    struct post_of_thread own = {.rc = 1};
+    pthread_t thread;
+    void *result = NULL;
+
+    (void)state;
+    assert_int_equal(aiol_poster_new(loop, &own.poster), 0);
+    aiol_post_init(&own.post, count_post, &own);
+    aiol_loop_prepare(loop); /* as if it slept */
+    assert_int_equal(pthread_create(&thread, NULL, post_while_cancelled, &own), 0);
+    pthread_join(thread, &result);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    assert_int_equal(own.rc, 0);
+    assert_int_equal(poll(&backend, 1, 0), 1);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(own.count, 1);
+    aiol_poster_release(own.poster);
+    aiol_loop_run_once(loop, 0);
+    free_loop(loop);
+}
+
+static void *release_while_cancelled(void *data)
+{
+    pthread_cancel(pthread_self());
+    aiol_poster_release(data);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void test_p5_a_cancelled_thread_frees_what_outlived_the_loop(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct aiol_poster *poster;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(aiol_poster_new(loop, &poster), 0);
+    free_loop(loop);
+    assert_int_equal(pthread_create(&thread, NULL, release_while_cancelled, poster), 0);
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p7_loops_in_several_threads_do_not_disturb_one_another),
+        TEST(test_p2_a_cancelled_thread_wakes_the_loop_before_it_ends),
+        TEST(test_p5_a_cancelled_thread_frees_what_outlived_the_loop),
         TEST(test_p7_a_loop_may_be_made_in_one_thread_and_run_in_another),
     };
 
