@@ -1,118 +1,10 @@
 /* The queue from other threads: what its calls do, and in which order they are served among tasks
  * and callbacks. Time runs out in test_remote_deadline.c, queues and loops end in
- * test_remote_ends.c, and many threads at once are in test_remote_threads.c.
- *
- * The order of threads is made certain by turning the loop until it has received what one of them
- * has posted, before the next one begins. */
-#include "platform/sys.h"
-#include "queue/queue.h"
-#include "support.h"
+ * test_remote_ends.c, and many threads at once are in test_remote_threads.c. */
+#include "threads.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-
-static char letters[] = "abcdefghijklmnopqrstuvwxyz";
-
-struct scene {
-    struct aiol_loop *loop;
-    struct aiol_queue *queue;
-    struct aiol_queue_remote *remote;
-};
-
-static void begin_scene_on(struct scene *scene, struct aiol_loop *loop, size_t capacity)
-{
-    scene->loop = loop;
-    assert_int_equal(aiol_queue_new(scene->loop, capacity, NULL, &scene->queue), 0);
-    assert_int_equal(aiol_queue_remote_new(scene->queue, &scene->remote), 0);
-}
-
-static void begin_scene(struct scene *scene, size_t capacity)
-{
-    begin_scene_on(scene, new_loop(), capacity);
-}
-
-static void end_scene(struct scene *scene)
-{
-    aiol_queue_remote_release(scene->remote);
-    assert_int_equal(aiol_loop_run(scene->loop), 0);
-    aiol_queue_free(scene->queue);
-    free_loop(scene->loop);
-}
-
-enum kind { PUT, GET, DONE, JOIN };
-
-/* A call in a thread of its own. */
-struct call {
-    pthread_t thread;
-    struct aiol_queue_remote *remote;
-    enum kind kind;
-    void *item; /* to put, or that was got */
-    int result;
-    atomic_bool is_over;
-};
-
-static int call(struct aiol_queue_remote *remote, enum kind kind, void **item)
-{
-    switch (kind) {
-    case PUT:
-        return aiol_blocking_queue_put(remote, *item, AIOL_NEVER);
-    case GET:
-        return aiol_blocking_queue_get(remote, AIOL_NEVER, item);
-    case DONE:
-        return aiol_blocking_queue_done(remote, AIOL_NEVER);
-    default:
-        return aiol_blocking_queue_join(remote, AIOL_NEVER);
-    }
-}
-
-static void *call_in_thread(void *data)
-{
-    struct call *own = data;
-
-    own->result = call(own->remote, own->kind, &own->item);
-    atomic_store(&own->is_over, true);
-    return NULL;
-}
-
-static void begin_call(struct call *own, struct scene *scene, enum kind kind, char *item)
-{
-    *own = (struct call){.remote = scene->remote, .kind = kind, .item = item};
-    assert_int_equal(pthread_create(&own->thread, NULL, call_in_thread, own), 0);
-}
-
-static int end_call(struct call *own)
-{
-    pthread_join(own->thread, NULL);
-    return own->result;
-}
-
-/* A call that need not wait for anything but the loop. */
-static int serve_call(struct call *own, struct scene *scene, enum kind kind, char *item)
-{
-    begin_call(own, scene, kind, item);
-    while (!atomic_load(&own->is_over))
-        assert_int_equal(aiol_loop_run_once(scene->loop, 0), 1);
-    return end_call(own);
-}
-
-static size_t count_waiting(const struct aiol__list *waiters)
-{
-    size_t count = 0;
-
-    for (const struct aiol__list *node = waiters->next; node != waiters; node = node->next)
-        count++;
-    return count;
-}
-
-/* Turn until so many wait in one of the queue's lists. */
-static void await_waiting(struct scene *scene, const struct aiol__list *waiters, size_t count)
-{
-    while (count_waiting(waiters) < count)
-        assert_int_equal(aiol_loop_run_once(scene->loop, AIOL_NEVER), 1);
-    assert_int_equal(count_waiting(waiters), count);
-}
 
 static void test_a_get_waits_for_an_item(void **state)
 {
@@ -336,11 +228,13 @@ struct refusal {
 static int call_everything(void *arg)
 {
     struct refusal *refusal = arg;
-    void *item = letters;
+    struct call one = {.remote = refusal->scene.remote, .item = letters, .deadline_ns = AIOL_NEVER};
 
     refusal->allocations = allocations_made();
-    for (int kind = PUT; kind <= JOIN; kind++)
-        refusal->results[kind] = call(refusal->scene.remote, (enum kind)kind, &item);
+    for (int kind = PUT; kind <= JOIN; kind++) {
+        one.kind = (enum kind)kind;
+        refusal->results[kind] = call(&one);
+    }
     refusal->allocations = allocations_made() - refusal->allocations;
     return 0;
 }
@@ -420,17 +314,6 @@ static void test_p5_a_remote_without_memory_leaves_nothing(void **state)
     end_scene(&scene);
 }
 
-/* The threads' clock. It is far behind the system's, so that a thread whose deadline lies ahead
- * does not sleep, but looks at it again and again. */
-static _Atomic uint64_t clock_ns;
-
-static int tell_time(clockid_t clock, struct timespec *time)
-{
-    (void)clock;
-    *time = (struct timespec){.tv_nsec = (long)atomic_load(&clock_ns)};
-    return 0;
-}
-
 struct planned_get {
     struct aiol_queue_remote *remote;
     uint64_t deadline_ns;
@@ -454,9 +337,8 @@ static void test_p10_a_simulated_loop_does_not_move_the_clock_of_threads(void **
     pthread_t thread;
 
     (void)state;
-    begin_scene_on(&scene, new_sim_loop(1), 0);
-    atomic_store(&clock_ns, AIOL_MILLISECOND);
-    aiol__sys.clock_gettime = tell_time; /* until the end of the test */
+    begin_scene_on(&scene, new_sim_loop(1), 0, NULL);
+    begin_clock(AIOL_MILLISECOND);
     get.remote = scene.remote;
     assert_int_equal(pthread_create(&thread, NULL, plan_and_get, &get), 0);
     await_waiting(&scene, &scene.queue->getters, 1);

@@ -1,167 +1,39 @@
 /* The queue from other threads when time runs out: in whatever state the call is, the thread gives
  * up by itself, takes nothing, and leaves nothing once the loop has turned.
  *
- * The threads' clock is the tests' own, and passes only when a test says so. It is far behind the
- * system's, so that a thread never sleeps until its deadline: it looks at the clock again and
+ * The clock is the tests' own, and passes only when a test says so. Threads look at it again and
  * again.
  */
-#include "platform/sys.h"
-#include "queue/queue.h"
 #include "reactor/loop.h"
-#include "support.h"
+#include "threads.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 
-#define BEGIN_NS (1 * AIOL_MILLISECOND)
-#define DEADLINE_NS (2 * AIOL_MILLISECOND)
 #define LATE_NS (3 * AIOL_MILLISECOND)
 
-static char letters[] = "abcdefghijklmnopqrstuvwxyz";
-
-static _Atomic uint64_t clock_ns;
 static atomic_int late_count; /* how often a thread has seen that its deadline has passed */
-static _Thread_local void (*on_look)(void); /* called when this thread looks at the clock */
-
-static int tell_time(clockid_t clock, struct timespec *time)
-{
-    uint64_t now_ns;
-
-    (void)clock;
-    if (on_look)
-        on_look();
-    now_ns = atomic_load(&clock_ns);
-    time->tv_sec = (time_t)(now_ns / AIOL_SECOND);
-    time->tv_nsec = (long)(now_ns % AIOL_SECOND);
-    return 0;
-}
 
 static void pass_deadline(void)
 {
     atomic_store(&clock_ns, LATE_NS);
 }
 
-struct scene {
-    struct aiol_loop *loop;
-    struct aiol_queue *queue;
-    struct aiol_queue_remote *remote;
-};
-
-static void begin_scene_on(struct scene *scene, struct aiol_loop *loop, size_t capacity)
+static void begin_timed_scene_on(struct scene *scene, struct aiol_loop *loop, size_t capacity)
 {
-    scene->loop = loop;
-    assert_int_equal(aiol_queue_new(scene->loop, capacity, NULL, &scene->queue), 0);
-    assert_int_equal(aiol_queue_remote_new(scene->queue, &scene->remote), 0);
-    atomic_store(&clock_ns, BEGIN_NS);
+    begin_scene_on(scene, loop, capacity, NULL);
     atomic_store(&late_count, 0);
-    aiol__sys.clock_gettime = tell_time; /* until the end of the test */
+    begin_clock(BEGIN_NS);
 }
 
-static void begin_scene(struct scene *scene, size_t capacity)
+static void begin_timed_scene(struct scene *scene, size_t capacity)
 {
-    begin_scene_on(scene, new_loop(), capacity);
+    begin_timed_scene_on(scene, new_loop(), capacity);
 }
 
-static void end_scene(struct scene *scene)
-{
-    aiol_queue_remote_release(scene->remote);
-    assert_int_equal(aiol_loop_run(scene->loop), 0);
-    aiol_queue_free(scene->queue);
-    free_loop(scene->loop);
-}
-
-enum kind { PUT, GET, DONE, JOIN };
-
-/* A call in a thread of its own. */
-struct call {
-    pthread_t thread;
-    struct aiol_queue_remote *remote;
-    enum kind kind;
-    uint64_t deadline_ns;
-    void (*on_look)(void);
-    void *item; /* to put, or that was got */
-    int result;
-    atomic_bool is_over;
-};
-
-static int call(struct call *own)
-{
-    switch (own->kind) {
-    case PUT:
-        return aiol_blocking_queue_put(own->remote, own->item, own->deadline_ns);
-    case GET:
-        return aiol_blocking_queue_get(own->remote, own->deadline_ns, &own->item);
-    case DONE:
-        return aiol_blocking_queue_done(own->remote, own->deadline_ns);
-    default:
-        return aiol_blocking_queue_join(own->remote, own->deadline_ns);
-    }
-}
-
-static void *call_in_thread(void *data)
-{
-    struct call *own = data;
-
-    on_look = own->on_look;
-    own->result = call(own);
-    atomic_store(&own->is_over, true);
-    return NULL;
-}
-
-/* A get begins with an item that it must not change but on success. */
-static void begin_call_until(struct call *own, struct scene *scene, enum kind kind, char *item,
-                             uint64_t deadline_ns, void (*look)(void))
-{
-    *own = (struct call){.remote = scene->remote,
-                         .kind = kind,
-                         .item = item,
-                         .deadline_ns = deadline_ns,
-                         .on_look = look};
-    assert_int_equal(pthread_create(&own->thread, NULL, call_in_thread, own), 0);
-}
-
-static void begin_call(struct call *own, struct scene *scene, enum kind kind, char *item)
+static void begin_timed_call(struct call *own, struct scene *scene, enum kind kind, char *item)
 {
     begin_call_until(own, scene, kind, item, DEADLINE_NS, NULL);
-}
-
-static int end_call(struct call *own)
-{
-    pthread_join(own->thread, NULL);
-    return own->result;
-}
-
-static int serve_until_over(struct call *own, struct scene *scene)
-{
-    while (!atomic_load(&own->is_over))
-        assert_int_equal(aiol_loop_run_once(scene->loop, 0), 1);
-    return end_call(own);
-}
-
-static size_t count_waiting(const struct aiol__list *waiters)
-{
-    size_t count = 0;
-
-    for (const struct aiol__list *node = waiters->next; node != waiters; node = node->next)
-        count++;
-    return count;
-}
-
-/* Turn until so many wait in one of the queue's lists. */
-static void await_waiting(struct scene *scene, const struct aiol__list *waiters, size_t count)
-{
-    while (count_waiting(waiters) < count)
-        assert_int_equal(aiol_loop_run_once(scene->loop, AIOL_NEVER), 1);
-    assert_int_equal(count_waiting(waiters), count);
-}
-
-/* Until a thread's post is there, not yet received. */
-static void await_post(struct scene *scene)
-{
-    while (aiol_loop_next_timeout_ns(scene->loop) != 0)
-        sched_yield();
 }
 
 static void test_a_call_times_out_before_the_loop_receives_it(void **state)
@@ -172,7 +44,7 @@ static void test_a_call_times_out_before_the_loop_receives_it(void **state)
     long alive;
 
     (void)state;
-    begin_scene(&scene, 2);
+    begin_timed_scene(&scene, 2);
     /* One is in the queue, and one is out and could be done. */
     for (int i = 0; i < 2; i++)
         assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[i]), 0);
@@ -182,7 +54,7 @@ static void test_a_call_times_out_before_the_loop_receives_it(void **state)
         /* First with a deadline that is past from the start. */
         begin_call_until(&one, &scene, (enum kind)kind, &letters[9], BEGIN_NS, NULL);
         assert_int_equal(end_call(&one), -ETIMEDOUT);
-        begin_call(&one, &scene, (enum kind)kind, &letters[9]);
+        begin_timed_call(&one, &scene, (enum kind)kind, &letters[9]);
         await_post(&scene);
         assert_false(atomic_load(&one.is_over));
         pass_deadline();
@@ -208,9 +80,9 @@ static void test_p2_a_get_that_times_out_takes_nothing(void **state)
 
     (void)state;
     for (int turns = 0; turns < 2; turns++) {
-        begin_scene(&scene, 1);
+        begin_timed_scene(&scene, 1);
         alive = allocations_alive();
-        begin_call(&get, &scene, GET, &letters[9]);
+        begin_timed_call(&get, &scene, GET, &letters[9]);
         await_waiting(&scene, &scene.queue->getters, 1);
         assert_false(atomic_load(&get.is_over));
         pass_deadline();
@@ -237,11 +109,11 @@ static void test_p2_a_put_that_times_out_keeps_its_item(void **state)
     for (size_t i = 0; i < 4; i++) {
         size_t capacity = i / 2;
 
-        begin_scene(&scene, capacity);
+        begin_timed_scene(&scene, capacity);
         if (capacity > 0)
             assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
         alive = allocations_alive();
-        begin_call(&put, &scene, PUT, &letters[1]);
+        begin_timed_call(&put, &scene, PUT, &letters[1]);
         await_waiting(&scene, &scene.queue->putters, 1);
         pass_deadline();
         assert_int_equal(i % 2 ? serve_until_over(&put, &scene) : end_call(&put), -ETIMEDOUT);
@@ -265,11 +137,11 @@ static void test_a_join_that_times_out_is_not_missed(void **state)
     long alive;
 
     (void)state;
-    begin_scene(&scene, 1);
+    begin_timed_scene(&scene, 1);
     assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
     for (int done_first = 0; done_first < 2; done_first++) {
         alive = allocations_alive();
-        begin_call(&join, &scene, JOIN, NULL);
+        begin_timed_call(&join, &scene, JOIN, NULL);
         await_waiting(&scene, &scene.queue->joiners, 1);
         pass_deadline();
         assert_int_equal(end_call(&join), -ETIMEDOUT);
@@ -295,13 +167,13 @@ static void test_p2_who_waits_behind_a_call_that_timed_out_is_served(void **stat
 
     (void)state;
     for (int kind = PUT; kind <= GET; kind++) {
-        begin_scene(&scene, 0);
+        begin_timed_scene(&scene, 0);
         waiters = kind == PUT ? &scene.queue->putters : &scene.queue->getters;
         for (size_t i = 0; i < 2; i++) {
-            begin_call(&gone[i], &scene, (enum kind)kind, &letters[i]);
+            begin_timed_call(&gone[i], &scene, (enum kind)kind, &letters[i]);
             await_waiting(&scene, waiters, i + 1);
         }
-        begin_call_until(&next, &scene, (enum kind)kind, &letters[2], AIOL_NEVER, NULL);
+        begin_call(&next, &scene, (enum kind)kind, &letters[2]);
         await_waiting(&scene, waiters, 3);
         pass_deadline();
         for (int i = 0; i < 2; i++)
@@ -326,10 +198,10 @@ static void test_p8_calls_that_time_out_do_not_pile_up(void **state)
     long alive;
 
     (void)state;
-    begin_scene(&scene, 1);
+    begin_timed_scene(&scene, 1);
     alive = allocations_alive();
     for (int i = 0; i < 100; i++) {
-        begin_call(&get, &scene, GET, NULL);
+        begin_timed_call(&get, &scene, GET, NULL);
         await_waiting(&scene, &scene.queue->getters, 1);
         pass_deadline();
         assert_int_equal(serve_until_over(&get, &scene), -ETIMEDOUT);
@@ -372,7 +244,7 @@ static void test_p2_a_deadline_that_passes_while_the_loop_puts_is_too_late(void 
     (void)state;
     allocator.allocate = allocate_slowly;
     assert_int_equal(aiol_loop_new(&options, &loop), 0);
-    begin_scene_on(&scene, loop, AIOL_QUEUE_UNBOUNDED);
+    begin_timed_scene_on(&scene, loop, AIOL_QUEUE_UNBOUNDED);
     begin_call_until(&put, &scene, PUT, &letters[0], DEADLINE_NS, look_at_lateness);
     await_post(&scene);
     atomic_store(&is_memory_slow, true);
@@ -427,7 +299,7 @@ static void test_a_deadline_that_passes_while_the_loop_looks_for_an_item(void **
     busy_scene = &scene;
     atomic_store(&is_putter_to_stop, false);
     atomic_store(&has_putter_stopped, false);
-    begin_scene(&scene, 0);
+    begin_timed_scene(&scene, 0);
     begin_call_until(&put, &scene, PUT, &letters[0], DEADLINE_NS, stop_putter);
     await_waiting(&scene, &scene.queue->putters, 1);
     atomic_store(&is_putter_to_stop, true);
@@ -452,14 +324,14 @@ static void test_p1_calls_that_timed_out_end_with_queue_and_loop(void **state)
 
     (void)state;
     for (uint32_t how = AIOL_QUEUE_DRAIN; how <= AIOL_QUEUE_NOW; how++) {
-        begin_scene(&scene, 1);
+        begin_timed_scene(&scene, 1);
         assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
         assert_int_equal(aiol_queue_get_nowait(scene.queue, &item), 0);
-        begin_call(&gone[0], &scene, JOIN, NULL);
+        begin_timed_call(&gone[0], &scene, JOIN, NULL);
         await_waiting(&scene, &scene.queue->joiners, 1);
-        begin_call(&gone[1], &scene, GET, NULL);
+        begin_timed_call(&gone[1], &scene, GET, NULL);
         await_waiting(&scene, &scene.queue->getters, 1);
-        begin_call(&gone[2], &scene, PUT, &letters[1]);
+        begin_timed_call(&gone[2], &scene, PUT, &letters[1]);
         await_post(&scene);
         pass_deadline();
         for (int i = 0; i < 3; i++)

@@ -1,17 +1,13 @@
 /* The queue from other threads at the end of things: the queue is shut down or freed, the loop ends
  * with or without it, and remotes outlive both. Whoever is blocked is told, and no call is lost on
  * its way. */
-#include "queue/queue.h"
 #include "reactor/loop.h"
-#include "support.h"
+#include "threads.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 
-static char letters[] = "abcdefghijklmnopqrstuvwxyz";
 static struct notes destroyed;
 
 static void note_destroyed(void *item)
@@ -19,112 +15,13 @@ static void note_destroyed(void *item)
     note(&destroyed, *(char *)item);
 }
 
-struct scene {
-    struct aiol_loop *loop;
-    struct aiol_queue *queue;
-    struct aiol_queue_remote *remote;
-};
-
-/* With as many items as the queue takes, or none. */
-static void begin_scene(struct scene *scene, size_t capacity, size_t item_count)
+/* With so many items in the queue. */
+static void begin_scene_with_items(struct scene *scene, size_t capacity, size_t item_count)
 {
     memset(&destroyed, 0, sizeof destroyed);
-    scene->loop = new_loop();
-    assert_int_equal(aiol_queue_new(scene->loop, capacity, note_destroyed, &scene->queue), 0);
-    assert_int_equal(aiol_queue_remote_new(scene->queue, &scene->remote), 0);
+    begin_scene_on(scene, new_loop(), capacity, note_destroyed);
     for (size_t i = 0; i < item_count; i++)
         assert_int_equal(aiol_queue_put_nowait(scene->queue, &letters[i]), 0);
-}
-
-static void end_scene(struct scene *scene)
-{
-    aiol_queue_remote_release(scene->remote);
-    assert_int_equal(aiol_loop_run(scene->loop), 0);
-    aiol_queue_free(scene->queue);
-    free_loop(scene->loop);
-}
-
-enum kind { PUT, GET, DONE, JOIN };
-
-/* A call in a thread of its own. */
-struct call {
-    pthread_t thread;
-    struct aiol_queue_remote *remote;
-    enum kind kind;
-    void *item; /* to put, or that was got */
-    int result;
-    bool is_last; /* and releases the remote */
-    atomic_bool is_over;
-};
-
-static int call(struct aiol_queue_remote *remote, enum kind kind, void **item)
-{
-    switch (kind) {
-    case PUT:
-        return aiol_blocking_queue_put(remote, *item, AIOL_NEVER);
-    case GET:
-        return aiol_blocking_queue_get(remote, AIOL_NEVER, item);
-    case DONE:
-        return aiol_blocking_queue_done(remote, AIOL_NEVER);
-    default:
-        return aiol_blocking_queue_join(remote, AIOL_NEVER);
-    }
-}
-
-static void *call_in_thread(void *data)
-{
-    struct call *own = data;
-
-    own->result = call(own->remote, own->kind, &own->item);
-    if (own->is_last)
-        aiol_queue_remote_release(own->remote);
-    atomic_store(&own->is_over, true);
-    return NULL;
-}
-
-static void begin_call(struct call *own, struct scene *scene, enum kind kind, char *item)
-{
-    *own = (struct call){.remote = scene->remote, .kind = kind, .item = item};
-    assert_int_equal(pthread_create(&own->thread, NULL, call_in_thread, own), 0);
-}
-
-static int end_call(struct call *own)
-{
-    pthread_join(own->thread, NULL);
-    return own->result;
-}
-
-/* A call that need not wait for anything but the loop. */
-static int serve_call(struct call *own, struct scene *scene, enum kind kind, char *item)
-{
-    begin_call(own, scene, kind, item);
-    while (!atomic_load(&own->is_over))
-        assert_int_equal(aiol_loop_run_once(scene->loop, 0), 1);
-    return end_call(own);
-}
-
-static size_t count_waiting(const struct aiol__list *waiters)
-{
-    size_t count = 0;
-
-    for (const struct aiol__list *node = waiters->next; node != waiters; node = node->next)
-        count++;
-    return count;
-}
-
-/* Turn until so many wait in one of the queue's lists. */
-static void await_waiting(struct scene *scene, const struct aiol__list *waiters, size_t count)
-{
-    while (count_waiting(waiters) < count)
-        assert_int_equal(aiol_loop_run_once(scene->loop, AIOL_NEVER), 1);
-    assert_int_equal(count_waiting(waiters), count);
-}
-
-/* Until a thread's post is there, not yet received. */
-static void await_post(struct scene *scene)
-{
-    while (aiol_loop_next_timeout_ns(scene->loop) != 0)
-        sched_yield();
 }
 
 static void begin_waiting_call(struct call *own, struct scene *scene, enum kind kind, char *item)
@@ -144,7 +41,7 @@ static void test_a_shutdown_ends_gets_that_wait(void **state)
 
     (void)state;
     for (uint32_t how = AIOL_QUEUE_DRAIN; how <= AIOL_QUEUE_NOW; how++) {
-        begin_scene(&scene, 1, 0);
+        begin_scene_with_items(&scene, 1, 0);
         for (int i = 0; i < 3; i++)
             begin_waiting_call(&gets[i], &scene, GET, &letters[9]);
         assert_int_equal(aiol_queue_shutdown(scene.queue, how), 0);
@@ -162,7 +59,7 @@ static void test_a_gentle_shutdown_lets_threads_get_what_is_left(void **state)
     struct call put, join, other;
 
     (void)state;
-    begin_scene(&scene, 1, 1);
+    begin_scene_with_items(&scene, 1, 1);
     begin_waiting_call(&put, &scene, PUT, &letters[1]);
     begin_waiting_call(&join, &scene, JOIN, NULL);
     assert_int_equal(aiol_queue_shutdown(scene.queue, AIOL_QUEUE_DRAIN), 0);
@@ -184,7 +81,7 @@ static void test_a_shutdown_at_once_destroys_what_is_left_and_ends_joins(void **
     struct call put, join, other;
 
     (void)state;
-    begin_scene(&scene, 1, 1);
+    begin_scene_with_items(&scene, 1, 1);
     begin_waiting_call(&put, &scene, PUT, &letters[1]);
     begin_waiting_call(&join, &scene, JOIN, NULL);
     assert_int_equal(aiol_queue_shutdown(scene.queue, AIOL_QUEUE_NOW), 0);
@@ -198,11 +95,13 @@ static void test_a_shutdown_at_once_destroys_what_is_left_and_ends_joins(void **
 
 static void check_that_all_is_closed(struct aiol_queue_remote *remote)
 {
-    void *item = letters;
+    struct call one = {.remote = remote, .item = letters, .deadline_ns = AIOL_NEVER};
 
-    for (int kind = PUT; kind <= JOIN; kind++)
-        assert_int_equal(call(remote, (enum kind)kind, &item), AIOL_ECLOSED);
-    assert_ptr_equal(item, letters);
+    for (int kind = PUT; kind <= JOIN; kind++) {
+        one.kind = (enum kind)kind;
+        assert_int_equal(call(&one), AIOL_ECLOSED);
+    }
+    assert_ptr_equal(one.item, letters);
 }
 
 static void test_p2_a_queue_that_is_freed_tells_all_that_wait(void **state)
@@ -212,7 +111,7 @@ static void test_p2_a_queue_that_is_freed_tells_all_that_wait(void **state)
 
     (void)state;
     for (int kind = PUT; kind <= GET; kind++) {
-        begin_scene(&scene, 1, 1);
+        begin_scene_with_items(&scene, 1, 1);
         if (kind == GET)
             assert_int_equal(serve_call(&late, &scene, GET, NULL), 0);
         for (int i = 0; i < 2; i++)
@@ -241,7 +140,7 @@ static void test_p2_a_call_on_its_way_is_told_of_the_end(void **state)
     for (int i = 0; i < 8; i++) {
         enum kind kind = (enum kind)(i / 2);
 
-        begin_scene(&scene, 2, 1);
+        begin_scene_with_items(&scene, 2, 1);
         begin_call(&one, &scene, kind, &letters[9]);
         await_post(&scene);
         aiol_queue_free(scene.queue);
@@ -265,7 +164,7 @@ static void test_p2_what_was_handed_over_is_not_taken_back(void **state)
     struct call get;
 
     (void)state;
-    begin_scene(&scene, 0, 0);
+    begin_scene_with_items(&scene, 0, 0);
     begin_waiting_call(&get, &scene, GET, NULL);
     assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
     aiol_queue_free(scene.queue);
@@ -310,10 +209,19 @@ static void clean_up(struct aiol_deferred *deferred, void *data)
     aiol_queue_free(ending->scene.queue);
 }
 
+static void *call_and_release(void *data)
+{
+    struct call *own = data;
+
+    own->result = call(own);
+    aiol_queue_remote_release(own->remote);
+    return NULL;
+}
+
 static int begin_last_get(struct call *get, struct scene *scene)
 {
-    *get = (struct call){.remote = scene->remote, .kind = GET, .is_last = true};
-    return pthread_create(&get->thread, NULL, call_in_thread, get);
+    *get = (struct call){.remote = scene->remote, .kind = GET, .deadline_ns = AIOL_NEVER};
+    return pthread_create(&get->thread, NULL, call_and_release, get);
 }
 
 static int end_while_threads_wait(void *arg)
@@ -392,7 +300,7 @@ static void test_p1_remotes_end_in_any_order(void **state)
 
     (void)state;
     for (int first = 0; first < 3; first++) {
-        begin_scene(&scene, 1, 0);
+        begin_scene_with_items(&scene, 1, 0);
         remotes[0] = scene.remote;
         for (int i = 1; i < 3; i++)
             assert_int_equal(aiol_queue_remote_new(scene.queue, &remotes[i]), 0);
@@ -449,7 +357,7 @@ static void test_p7_another_thread_may_release_last_before_and_after_the_end(voi
 
     (void)state;
     for (int is_after = 0; is_after < 2; is_after++) {
-        begin_scene(&scene, 1, 0);
+        begin_scene_with_items(&scene, 1, 0);
         begin_holder(&holder, &scene, false);
         if (!is_after) {
             pthread_barrier_wait(&holder.barrier);
@@ -470,7 +378,7 @@ static void test_p7_another_thread_may_release_last_during_the_end(void **state)
 
     (void)state;
     for (int i = 0; i < 200; i++) {
-        begin_scene(&scene, 1, 0);
+        begin_scene_with_items(&scene, 1, 0);
         begin_holder(&holder, &scene, i % 2);
         pthread_barrier_wait(&holder.barrier);
         aiol_queue_free(scene.queue);

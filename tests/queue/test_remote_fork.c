@@ -7,27 +7,14 @@
  * which not every sanitizer allows there.
  */
 #include "platform/sys.h"
-#include "queue/queue.h"
-#include "support.h"
+#include "threads.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BEGIN_NS (1 * AIOL_MILLISECOND)
-#define DEADLINE_NS (2 * AIOL_MILLISECOND)
-
-static char letters[] = "abcdefghijklmnopqrstuvwxyz";
-
-struct scene {
-    struct aiol_loop *loop;
-    struct aiol_queue *queue;
-    struct aiol_queue_remote *remote;
-    struct aiol_queue_remote *second; /* may be NULL */
-};
+static struct aiol_queue_remote *second_remote; /* of the same queue; NULL: there is none */
 
 /* What the parent's threads hold is lost in a child. Kept here so that no leak checker finds it. */
 static void *kept[64];
@@ -41,82 +28,27 @@ static void *allocate_and_keep(void *context, size_t size_bytes)
     return memory;
 }
 
-static void begin_scene(struct scene *scene, size_t capacity)
+static void begin_kept_scene(struct scene *scene, size_t capacity)
 {
     struct aiol_allocator allocator = counting_allocator;
     struct aiol_loop_options options = {.size = sizeof options, .allocator = &allocator};
+    struct aiol_loop *loop = NULL;
 
-    *scene = (struct scene){0};
     allocator.allocate = allocate_and_keep;
-    assert_int_equal(aiol_loop_new(&options, &scene->loop), 0);
-    assert_int_equal(aiol_queue_new(scene->loop, capacity, NULL, &scene->queue), 0);
-    assert_int_equal(aiol_queue_remote_new(scene->queue, &scene->remote), 0);
+    assert_int_equal(aiol_loop_new(&options, &loop), 0);
+    begin_scene_on(scene, loop, capacity, NULL);
+    second_remote = NULL;
 }
 
 /* Returns 0 when all could be freed. */
-static int end_scene(struct scene *scene)
+static int end_scene_in_child(struct scene *scene)
 {
     aiol_queue_remote_release(scene->remote);
-    aiol_queue_remote_release(scene->second);
+    aiol_queue_remote_release(second_remote);
     if (aiol_loop_run(scene->loop) != 0)
         return -1;
     aiol_queue_free(scene->queue);
     return aiol_loop_free(scene->loop);
-}
-
-enum kind { PUT, GET, JOIN };
-
-/* A call in a thread of its own. */
-struct call {
-    pthread_t thread;
-    struct aiol_queue_remote *remote;
-    enum kind kind;
-    uint64_t deadline_ns;
-    void *item; /* to put, or that was got */
-    int result;
-};
-
-static _Thread_local bool is_caller; /* this thread makes a call */
-
-static void *call_in_thread(void *data)
-{
-    struct call *own = data;
-
-    is_caller = true;
-    if (own->kind == PUT)
-        own->result = aiol_blocking_queue_put(own->remote, own->item, own->deadline_ns);
-    else if (own->kind == GET)
-        own->result = aiol_blocking_queue_get(own->remote, own->deadline_ns, &own->item);
-    else
-        own->result = aiol_blocking_queue_join(own->remote, own->deadline_ns);
-    return NULL;
-}
-
-static void begin_call(struct call *own, struct scene *scene, enum kind kind, char *item,
-                       uint64_t deadline_ns)
-{
-    *own = (struct call){
-        .remote = scene->remote, .kind = kind, .item = item, .deadline_ns = deadline_ns};
-    assert_int_equal(pthread_create(&own->thread, NULL, call_in_thread, own), 0);
-}
-
-static int end_call(struct call *own)
-{
-    pthread_join(own->thread, NULL);
-    return own->result;
-}
-
-static void await_waiting(struct scene *scene, const struct aiol__list *waiters)
-{
-    while (aiol__list_is_empty(waiters))
-        assert_int_equal(aiol_loop_run_once(scene->loop, AIOL_NEVER), 1);
-}
-
-/* Until a thread's post is there, not yet received. */
-static void await_post(struct scene *scene)
-{
-    while (aiol_loop_next_timeout_ns(scene->loop) != 0)
-        sched_yield();
 }
 
 /* What the child ends with. One that hangs is killed after a while. */
@@ -149,7 +81,7 @@ static int pass_an_item(struct scene *scene)
         return 4;
     if (aiol_queue_get_nowait(scene->queue, &item) != -EAGAIN)
         return 5;
-    return end_scene(scene) == 0 ? 0 : 6;
+    return end_scene_in_child(scene) == 0 ? 0 : 6;
 }
 
 static void test_p2_a_get_that_waits_takes_nothing_in_a_child(void **state)
@@ -158,14 +90,14 @@ static void test_p2_a_get_that_waits_takes_nothing_in_a_child(void **state)
     struct call get;
 
     (void)state;
-    begin_scene(&scene, 1);
-    begin_call(&get, &scene, GET, NULL, AIOL_NEVER);
-    await_waiting(&scene, &scene.queue->getters);
+    begin_kept_scene(&scene, 1);
+    begin_call(&get, &scene, GET, NULL);
+    await_waiting(&scene, &scene.queue->getters, 1);
     assert_int_equal(status_of_child(pass_an_item, &scene), 0);
     assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[1]), 0);
     assert_int_equal(end_call(&get), 0);
     assert_ptr_equal(get.item, &letters[1]);
-    assert_int_equal(end_scene(&scene), 0);
+    end_scene(&scene);
 }
 
 static void test_p2_a_get_on_its_way_takes_nothing_in_a_child(void **state)
@@ -174,15 +106,15 @@ static void test_p2_a_get_on_its_way_takes_nothing_in_a_child(void **state)
     struct call get;
 
     (void)state;
-    begin_scene(&scene, 1);
-    begin_call(&get, &scene, GET, NULL, AIOL_NEVER);
+    begin_kept_scene(&scene, 1);
+    begin_call(&get, &scene, GET, NULL);
     await_post(&scene);
     assert_int_equal(status_of_child(pass_an_item, &scene), 0);
     assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[1]), 0);
     assert_int_equal(aiol_loop_run_once(scene.loop, 0), 1);
     assert_int_equal(end_call(&get), 0);
     assert_ptr_equal(get.item, &letters[1]);
-    assert_int_equal(end_scene(&scene), 0);
+    end_scene(&scene);
 }
 
 /* The queue is full, with one item; the put that waits is no more of the child's. */
@@ -198,7 +130,7 @@ static int get_the_only_item(struct scene *scene)
         return 3;
     if (aiol_queue_done(scene->queue) != 0 || aiol_queue_unfinished(scene->queue) != 0)
         return 4;
-    return end_scene(scene) == 0 ? 0 : 5;
+    return end_scene_in_child(scene) == 0 ? 0 : 5;
 }
 
 static void test_p2_a_put_and_a_join_that_wait_are_the_parents_alone(void **state)
@@ -208,12 +140,12 @@ static void test_p2_a_put_and_a_join_that_wait_are_the_parents_alone(void **stat
     void *item;
 
     (void)state;
-    begin_scene(&scene, 1);
+    begin_kept_scene(&scene, 1);
     assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
-    begin_call(&put, &scene, PUT, &letters[1], AIOL_NEVER);
-    await_waiting(&scene, &scene.queue->putters);
-    begin_call(&join, &scene, JOIN, NULL, AIOL_NEVER);
-    await_waiting(&scene, &scene.queue->joiners);
+    begin_call(&put, &scene, PUT, &letters[1]);
+    await_waiting(&scene, &scene.queue->putters, 1);
+    begin_call(&join, &scene, JOIN, NULL);
+    await_waiting(&scene, &scene.queue->joiners, 1);
     assert_int_equal(status_of_child(get_the_only_item, &scene), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(aiol_queue_get_nowait(scene.queue, &item), 0);
@@ -222,7 +154,7 @@ static void test_p2_a_put_and_a_join_that_wait_are_the_parents_alone(void **stat
     }
     assert_int_equal(end_call(&put), 0);
     assert_int_equal(end_call(&join), 0);
-    assert_int_equal(end_scene(&scene), 0);
+    end_scene(&scene);
 }
 
 /* Where a thread stops, with the lock of its call, until it is to stop no more. */
@@ -232,7 +164,7 @@ static atomic_bool has_stopped;
 
 static void stop_at(enum place place)
 {
-    if (!is_caller || atomic_load(&place_to_stop) != (int)place)
+    if (atomic_load(&place_to_stop) != (int)place)
         return;
     atomic_store(&has_stopped, true);
     while (atomic_load(&place_to_stop) != NOWHERE)
@@ -245,34 +177,27 @@ static void await_stop(void)
         sched_yield();
 }
 
-/* The threads' clock. It is far behind the system's, so that a thread whose deadline lies ahead
- * does not sleep, but looks at it again and again. */
-static _Atomic uint64_t clock_ns;
-
-static int tell_time(clockid_t clock, struct timespec *time)
+static void stop_at_clock(void)
 {
-    (void)clock;
     stop_at(AT_CLOCK);
-    *time = (struct timespec){.tv_nsec = (long)atomic_load(&clock_ns)};
-    return 0;
 }
 
 static ssize_t (*real_write)(int, const void *, size_t);
 
 static ssize_t write_after_stop(int fd, const void *data, size_t size_bytes)
 {
-    stop_at(AT_WAKEUP);
+    if (call_of_this_thread)
+        stop_at(AT_WAKEUP);
     return real_write(fd, data, size_bytes);
 }
 
 /* Until the end of the test. */
 static void begin_slow_system(void)
 {
-    atomic_store(&clock_ns, BEGIN_NS);
+    begin_clock(BEGIN_NS);
     atomic_store(&place_to_stop, NOWHERE);
     atomic_store(&has_stopped, false);
     real_write = aiol__sys.write == write_after_stop ? real_write : aiol__sys.write;
-    aiol__sys.clock_gettime = tell_time;
     aiol__sys.write = write_after_stop;
 }
 
@@ -283,14 +208,14 @@ static void test_p2_a_call_that_timed_out_takes_nothing_in_a_child(void **state)
     struct call get;
 
     (void)state;
-    begin_scene(&scene, 1);
+    begin_kept_scene(&scene, 1);
     begin_slow_system();
-    begin_call(&get, &scene, GET, NULL, DEADLINE_NS);
-    await_waiting(&scene, &scene.queue->getters);
+    begin_call_until(&get, &scene, GET, NULL, DEADLINE_NS, stop_at_clock);
+    await_waiting(&scene, &scene.queue->getters, 1);
     atomic_store(&clock_ns, DEADLINE_NS);
     assert_int_equal(end_call(&get), -ETIMEDOUT);
     assert_int_equal(status_of_child(pass_an_item, &scene), 0);
-    assert_int_equal(end_scene(&scene), 0);
+    end_scene(&scene);
 }
 
 static int free_all_at_once(struct scene *scene)
@@ -319,11 +244,11 @@ static void test_a_child_waits_for_no_lock_that_a_thread_held(void **state)
     for (size_t i = 0; i < 4; i++) {
         bool waits_in_queue = i / 2;
 
-        begin_scene(&scene, 1);
+        begin_kept_scene(&scene, 1);
         begin_slow_system();
-        begin_call(&get, &scene, GET, NULL, DEADLINE_NS);
+        begin_call_until(&get, &scene, GET, NULL, DEADLINE_NS, stop_at_clock);
         if (waits_in_queue)
-            await_waiting(&scene, &scene.queue->getters);
+            await_waiting(&scene, &scene.queue->getters, 1);
         else
             await_post(&scene);
         atomic_store(&place_to_stop, AT_CLOCK);
@@ -333,7 +258,7 @@ static void test_a_child_waits_for_no_lock_that_a_thread_held(void **state)
         assert_int_equal(aiol_queue_put_nowait(scene.queue, &letters[0]), 0);
         assert_int_equal(aiol_loop_run_once(scene.loop, 0), 1);
         assert_int_equal(end_call(&get), 0);
-        assert_int_equal(end_scene(&scene), 0);
+        end_scene(&scene);
     }
 }
 
@@ -345,10 +270,10 @@ static void test_a_child_waits_for_no_lock_of_a_thread_that_gave_up(void **state
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(children); i++) {
-        begin_scene(&scene, 1);
+        begin_kept_scene(&scene, 1);
         begin_slow_system();
-        begin_call(&get, &scene, GET, NULL, DEADLINE_NS);
-        await_waiting(&scene, &scene.queue->getters);
+        begin_call_until(&get, &scene, GET, NULL, DEADLINE_NS, stop_at_clock);
+        await_waiting(&scene, &scene.queue->getters, 1);
         assert_int_equal(aiol_loop_prepare(scene.loop), 0); /* so that posts have to wake it */
         atomic_store(&place_to_stop, AT_WAKEUP);
         atomic_store(&clock_ns, DEADLINE_NS);
@@ -356,7 +281,7 @@ static void test_a_child_waits_for_no_lock_of_a_thread_that_gave_up(void **state
         assert_int_equal(status_of_child(children[i], &scene), 0);
         atomic_store(&place_to_stop, NOWHERE);
         assert_int_equal(end_call(&get), -ETIMEDOUT);
-        assert_int_equal(end_scene(&scene), 0);
+        end_scene(&scene);
     }
 }
 
@@ -372,13 +297,13 @@ static void test_a_grandchild_is_a_child(void **state)
     struct call waiting, on_its_way;
 
     (void)state;
-    begin_scene(&scene, 1);
-    assert_int_equal(aiol_queue_remote_new(scene.queue, &scene.second), 0);
+    begin_kept_scene(&scene, 1);
+    assert_int_equal(aiol_queue_remote_new(scene.queue, &second_remote), 0);
     by_second = scene;
-    by_second.remote = scene.second;
-    begin_call(&waiting, &by_second, GET, NULL, AIOL_NEVER);
-    await_waiting(&scene, &scene.queue->getters);
-    begin_call(&on_its_way, &scene, GET, NULL, AIOL_NEVER);
+    by_second.remote = second_remote;
+    begin_call(&waiting, &by_second, GET, NULL);
+    await_waiting(&scene, &scene.queue->getters, 1);
+    begin_call(&on_its_way, &scene, GET, NULL);
     await_post(&scene);
     assert_int_equal(status_of_child(fork_again, &scene), 0);
     for (int i = 0; i < 2; i++)
@@ -388,7 +313,8 @@ static void test_a_grandchild_is_a_child(void **state)
     assert_ptr_equal(waiting.item, &letters[0]);
     assert_int_equal(end_call(&on_its_way), 0);
     assert_ptr_equal(on_its_way.item, &letters[1]);
-    assert_int_equal(end_scene(&scene), 0);
+    aiol_queue_remote_release(second_remote);
+    end_scene(&scene);
 }
 
 int main(void)

@@ -1,26 +1,9 @@
 /* The queue from many threads at once: what remotes mean to their loop, pipelines of threads, tasks
  * and callbacks, and deadlines so short that they race with what is handed over. */
-#include "support.h"
+#include "threads.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-
-static char letters[] = "abcdefghijklmnopqrstuvwxyz";
-
-struct scene {
-    struct aiol_loop *loop;
-    struct aiol_queue *queue;
-    struct aiol_queue_remote *remote;
-};
-
-static void begin_scene(struct scene *scene, size_t capacity)
-{
-    scene->loop = new_loop();
-    assert_int_equal(aiol_queue_new(scene->loop, capacity, NULL, &scene->queue), 0);
-    assert_int_equal(aiol_queue_remote_new(scene->queue, &scene->remote), 0);
-}
 
 #define HOLDER_COUNT 4
 
