@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-# choose_tests [FOLDER[/SUBJECT]...]: the tests of these names, or all, in one line; or an error.
+# choose_tests [FOLDER[/SUBJECT]...]: the tests of these names, or all, in one line, each once; or
+# an error.
 choose_tests() {
     local every wanted chosen=()
     every=$(cd "$root/tests" && printf '%s\n' */test_*.c | sed 's/\.c$//; s/test_//')
@@ -13,7 +14,7 @@ choose_tests() {
         fi
         mapfile -t -O ${#chosen[@]} chosen < <(grep -xE -e "$wanted(/.*)?" <<<"$every")
     done
-    echo "${chosen[*]}"
+    printf '%s\n' "${chosen[@]}" | awk '!seen[$0]++' | paste -sd ' '
 }
 
 # run_test FOLDER TEST COMMAND...: runs the program of a test by way of a command, and prints how it
@@ -35,9 +36,14 @@ run_test() {
 }
 export -f run_test
 
+# note NAME START RESULT: adds a line to the summary, about what began at second START.
+summary=()
+note() {
+    summary+=("$(printf '%-16s %4d s  %s' "$1" $((SECONDS - $2)) "$3")")
+}
+
 # check NAME "TEST..." "COMMAND..." CMAKE-ARGUMENT...: builds, runs the tests by way of a command,
 # two at a time, and adds a line to the summary.
-summary=()
 check() {
     local name=$1 folder=$root/build/$1 start=$SECONDS chosen through targets result
     read -ra chosen <<<"$2"
@@ -53,16 +59,18 @@ check() {
     build "$name" "${targets//\//_}" -DAIOL_BUILD_TESTS=ON "$@" ||
         echo "the build" >"$folder/failed"
     printf '%s\n' "${chosen[@]}" |
-        xargs -P 2 -I{} bash -c 'run_test "$@"' run_test "$folder" {} "${through[@]}"
+        xargs -P 2 -I{} bash -c 'run_test "$@"' run_test "$folder" {} "${through[@]}" ||
+        echo "what runs the tests" >>"$folder/failed"
 
     result=$(awk '{ n += $2 } END { print n " tests passed" }' "$folder/passed")
     [ ! -s "$folder/failed" ] || result="FAILED: $(paste -sd ' ' "$folder/failed")"
-    summary+=("$(printf '%-14s %4d s  %s' "$name" $((SECONDS - start)) "$result")")
+    note "$name" "$start" "$result"
 }
 
-# Prints the summary; fails when any build has.
+# Prints the summary; fails when anything in it has, and when there is nothing in it.
 sum_up() {
+    [ ${#summary[@]} -gt 0 ] || summary=("FAILED: none of these tests is for this build")
     echo "== summary"
     printf '%s\n' "${summary[@]}"
-    ! printf '%s\n' "${summary[@]}" | grep -q FAILED
+    [[ "${summary[*]}" != *FAILED* ]]
 }

@@ -9,13 +9,18 @@
 set -euo pipefail
 source "$(dirname "$0")/setup.sh"
 
-[ "$(id -u)" = 0 ] || { echo "only root can change its root: sudo $0" >&2; exit 1; }
+if [ "$(id -u)" != 0 ]; then
+    echo "This needs root, for debootstrap and chroot; nothing was done. Run it so:" >&2
+    echo "    sudo --preserve-env=http_proxy,https_proxy,no_proxy $(printf '%q ' "$0" "$@")" >&2
+    exit 1
+fi
 need debootstrap git
 
 # The same release, from where this machine has its packages from.
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# shellcheck disable=SC2016 # for apt-get
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-    "Codename: $codename" | head -n 1)
+    "Codename: $codename" | sed -n 1p)
 
 folder=${1-}
 mkdir -p "$root/build"
@@ -35,10 +40,13 @@ mount --bind /proc "$folder/proc"
 mount --bind /dev "$folder/dev"
 git clone --quiet --no-hardlinks "$root" "$folder/root/libaio-loop"
 
+settings=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root)
+for name in http_proxy https_proxy no_proxy; do
+    [ -z "${!name+set}" ] || settings+=("$name=${!name}")
+done
 grep -oE '^    (\./|cmake )[^#]*' "$root/README.md" | while read -r command; do
     echo "== $command"
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        ${http_proxy+"http_proxy=$http_proxy"} chroot "$folder" \
+    env -i "${settings[@]}" chroot "$folder" \
         bash -c "cd /root/libaio-loop && $command" </dev/null
 done
 echo "The commands of README.md work on a fresh machine."

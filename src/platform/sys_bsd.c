@@ -1,4 +1,4 @@
-/* The system-call table on FreeBSD, OpenBSD, NetBSD and DragonFly. */
+/* The system-call table on FreeBSD, OpenBSD and DragonFly. */
 #include "platform/sys.h"
 #include "platform/sys_kqueue.h"
 

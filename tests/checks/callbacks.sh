@@ -48,7 +48,7 @@ cd "$built/CMakeFiles/aio-loop-objects.dir/src"
 unwanted=$(comm -12 <(nm "$built/callbacks" | awk '{ print $NF }' | sort -u) \
     <(nm -g --defined-only task/*.o await/*.o | awk 'NF == 3 { print $3 }' | sort -u))
 for name in $unwanted; do
-    file=$(grep -lE "^\w.*\b$name\(" "$root"/src/{task,await}/*.c | head -n 1)
+    file=$(grep -lE "^\w.*\b$name\(" "$root"/src/{task,await}/*.c | sed -n 1p)
     echo "${file#"$root/"}:1: $name is linked into a program of callbacks"
 done
 [ -z "$unwanted" ]

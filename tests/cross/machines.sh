@@ -1,6 +1,9 @@
 # Sourced by the scripts that run tests on another processor, by an emulator, or with another C
 # library. What there is for each: a toolchain file for CMake, which also names the emulator, and a
 # cmocka built from Debian's source package.
+#
+# The functions that prepare a build are called in a condition, where the shell's -e does nothing:
+# whatever can fail in them says so, by `|| return`.
 # shellcheck shell=bash
 
 # The source of cmocka, from where this machine's packages come. apt is told of sources, and keeps
@@ -35,8 +38,7 @@ END
         cat "$scratch/log" >&2
         return 1
     fi
-    mv "$scratch"/cmocka-*/ "$source"
-    rm -r "$scratch"
+    mv "$scratch"/cmocka-*/ "$source" && rm -r "$scratch"
 }
 
 # build_cmocka MACHINE: a static library without tests or examples, where the machine's toolchain
@@ -47,8 +49,8 @@ build_cmocka() {
     local cmocka=$root/build/cross/cmocka-$1 building=$root/build/cross/cmocka-$1/build
     [ ! -e "$cmocka/lib/libcmocka.a" ] || return 0
 
-    fetch_cmocka
-    mkdir -p "$building"
+    fetch_cmocka || return
+    mkdir -p "$building" || return
     if ! { cmake -G Ninja -S "$root/build/cross/source" -B "$building" \
         -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_INSTALL_PREFIX="$cmocka" -DCMAKE_INSTALL_LIBDIR=lib \
@@ -62,6 +64,17 @@ build_cmocka() {
         mv "$cmocka/lib/libcmocka-static.a" "$cmocka/lib/libcmocka.a"
 }
 
+# prepare MACHINE: what check_on() needs for it. Called in a subshell, since need() may exit.
+prepare() {
+    case $1 in
+    aarch64) need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
+    arm) need gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user ;;
+    musl) need musl-tools ;;
+    esac
+    need cmake ninja-build pkg-config
+    CFLAGS='' build_cmocka "$1" # whatever warnings are asked for, they are for our code
+}
+
 # check_on TARGET "TEST..." [CMAKE-ARGUMENT...]: as check() of check.sh. A target is a machine:
 #
 #     aarch64   64-bit ARM, glibc, under qemu, with the context switch that CMake picks
@@ -70,19 +83,17 @@ build_cmocka() {
 #
 # or one of these with -ucontext behind it.
 check_on() {
-    local target=$1 tests=$2 machine=${1%-ucontext} emulator
-    shift 2
-    case $machine in
-    aarch64) need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
-    arm) need gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user ;;
-    musl) need musl-tools ;;
-    esac
-    need cmake ninja-build pkg-config
-    CFLAGS='' build_cmocka "$machine" # whatever warnings are asked for, they are for our code
-
+    local target=$1 tests machine=${1%-ucontext} start=$SECONDS toolchain emulator
     # The double of kqueue is for this machine alone.
-    tests=$(tr ' ' '\n' <<<"$tests" | grep -v '^kqueue/' | xargs)
-    local toolchain=$root/tests/cross/$machine.cmake
+    tests=$(tr ' ' '\n' <<<"$2" | { grep -v '^kqueue/' || true; } | xargs)
+    shift 2
+    [ -n "$tests" ] || return 0 # none of those that were named
+    if ! (prepare "$machine"); then
+        note "$target" "$start" "FAILED: could not be prepared"
+        return 0
+    fi
+
+    toolchain=$root/tests/cross/$machine.cmake
     emulator=$(sed -n 's/^set(CMAKE_CROSSCOMPILING_EMULATOR \(.*\))$/\1/p' "$toolchain")
     [ "$target" = "$machine" ] || set -- -DAIOL_CONTEXT=ucontext "$@"
     # Optimized, so that values are kept in registers across switches, and with assertions.
