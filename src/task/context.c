@@ -79,7 +79,7 @@ void aiol__context_init_current(struct aiol__context *context)
 void aiol__context_prepare(struct aiol__context *context, struct aiol__stack_area area, void *fiber,
                            void (*entry)(void *), void *arg)
 {
-    aiol__machine_prepare(&context->machine, area, entry, arg);
+    aiol__machine_prepare(&context->machine, area.low, area.size_bytes, entry, arg);
 #ifdef AIOL__ASAN
     context->area = area;
     context->fake_stack = NULL;

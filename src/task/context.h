@@ -1,14 +1,21 @@
 /*
  * Execution contexts: a stack and where on it to go on. What a processor or C library does
- * (aiol__machine_...) is in context_<processor>.c and context_<processor>_switch.S, or in
- * context_ucontext.c; what the sanitizers and valgrind must be told around that is in context.c,
- * and nothing without them.
+ * (aiol__machine_...) is in context_<processor>.h, or in context_ucontext.h; what the sanitizers
+ * and valgrind must be told around that is in context.c, and nothing without them.
  */
 #ifndef AIOL__TASK_CONTEXT_H
 #define AIOL__TASK_CONTEXT_H
 
 #include <stddef.h>
 #include <stdint.h> /* and what C library this is */
+
+#if defined(__x86_64__) && !defined(AIOL__UCONTEXT)
+#include "task/context_x86_64.h"
+#elif defined(__aarch64__) && !defined(AIOL__UCONTEXT)
+#include "task/context_aarch64.h"
+#else
+#include "task/context_ucontext.h"
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define AIOL__ASAN 1
@@ -33,17 +40,6 @@
 #define AIOL__FAST_THREAD_LOCAL
 #endif
 
-#ifdef AIOL__UCONTEXT
-#include <ucontext.h>
-struct aiol__machine {
-    ucontext_t ucontext;
-};
-#else
-struct aiol__machine {
-    void *stack_pointer; /* everything else is saved where it points */
-};
-#endif
-
 /* Memory to run on: [low, low + size_bytes). */
 struct aiol__stack_area {
     void *low;
@@ -62,15 +58,11 @@ struct aiol__context {
 #endif
 };
 
-/* The processor's part. A prepared machine calls entry(arg), which must never return. */
-void aiol__machine_prepare(struct aiol__machine *machine, struct aiol__stack_area area,
-                           void (*entry)(void *), void *arg);
-void aiol__machine_switch(struct aiol__machine *from, struct aiol__machine *to);
-
 /* Of the thread that is running: to be switched away from, and back to. */
 void aiol__context_init_current(struct aiol__context *context);
 
-/* To begin in entry(arg) on a stack. `fiber` is what aiol__fiber_new() returned for that stack. */
+/* To begin in entry(arg), which must never return, on a stack. `fiber` is what aiol__fiber_new()
+ * returned for that stack. */
 void aiol__context_prepare(struct aiol__context *context, struct aiol__stack_area area, void *fiber,
                            void (*entry)(void *), void *arg);
 

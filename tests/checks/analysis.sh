@@ -14,10 +14,8 @@ exec 2> >(grep -v ' generated.$' >&2) # clang-tidy counts what it leaves out
 grep -oE '"file": "[^"]*\.c"' "$built/compile_commands.json" | cut -d'"' -f4 |
     xargs -P "$(nproc)" -n 2 clang-tidy --quiet -p "$built" || failed=1
 # What this machine does not compile.
-clang-tidy --quiet src/task/context_ucontext.c -- \
+clang-tidy --quiet src/task/context.c -- \
     -std=c11 -D_GNU_SOURCE -DAIOL__UCONTEXT -Iinclude -Isrc || failed=1
-clang-tidy --quiet src/task/context_{aarch64,x86_64}.c -- \
-    -std=c11 -D_GNU_SOURCE -Iinclude -Isrc || failed=1
 
 # autoVariables: what waits lives on the stack of the task that waits, and is withdrawn before that
 #   goes on.
@@ -33,7 +31,7 @@ done
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,style,performance,portability \
     --library=posix -D_GNU_SOURCE -Iinclude -Isrc --inline-suppr \
     --suppress='autoVariables:src/await/*' --suppress='autoVariables:src/task/*' \
-    --suppress=getcontextCalled:src/task/context_ucontext.c \
-    --suppress=swapcontextCalled:src/task/context_ucontext.c \
+    --suppress=getcontextCalled:src/task/context_ucontext.h \
+    --suppress=swapcontextCalled:src/task/context_ucontext.h \
     --suppress=variableScope src || failed=1
 exit $failed

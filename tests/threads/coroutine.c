@@ -1,10 +1,9 @@
-/* The library's struct aiol__context is not used, since what it holds depends on how the library
- * was built, which is not known here: the machine's part has room for each kind. */
+/* Of the library only the machine's part of a context is used: what the sanitizers must be told is
+ * another matter in a program that runs more than one of these on a thread. */
 #include "coroutine.h"
 #include "task/context.h"
 
 #include <stdlib.h>
-#include <ucontext.h>
 
 #ifdef AIOL__ASAN
 #include <sanitizer/common_interface_defs.h>
@@ -15,13 +14,8 @@
 
 #define STACK_BYTES (256 * 1024)
 
-union machine {
-    struct aiol__machine machine;
-    ucontext_t largest;
-};
-
 struct side {
-    union machine machine;
+    struct aiol__machine machine;
     struct aiol__stack_area stack;
     void *fiber;
     void *fake_stack;
@@ -59,7 +53,7 @@ switch_machine(struct side *from, struct side *to)
 #ifdef AIOL__TSAN
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
-    aiol__machine_switch(&from->machine.machine, &to->machine.machine);
+    aiol__machine_switch(&from->machine, &to->machine);
 }
 
 static void switch_sides(struct side *from, struct side *to)
@@ -98,7 +92,8 @@ struct coroutine *coroutine_new(void (*body)(void *arg), void *arg)
 #ifdef AIOL__TSAN
     coroutine->resumer.fiber = __tsan_get_current_fiber();
 #endif
-    aiol__machine_prepare(&coroutine->own.machine.machine, coroutine->own.stack, enter, coroutine);
+    aiol__machine_prepare(&coroutine->own.machine, coroutine->own.stack.low, STACK_BYTES, enter,
+                          coroutine);
     return coroutine;
 }
 
