@@ -1,4 +1,5 @@
-/* Awaiting a queue. */
+/* Awaiting a queue. What need not wait is done by the calls that never wait, before there is a
+ * waiter. */
 #include "queue/queue.h"
 #include "task/scheduler.h"
 
@@ -6,43 +7,80 @@
 
 #include <errno.h>
 
-/* Begin `operation`, and park if it has to wait. `waiter->slot` goes in and comes out. */
-static int await_queue(struct aiol_queue *queue, struct aiol__waiter *waiter, void *slot,
-                       int (*operation)(struct aiol_queue *, struct aiol__waiter *))
+static int begin(struct aiol_queue *queue, struct aiol_task **ret_task)
 {
-    struct aiol_task *task;
-    int rc = aiol__await_begin(&task);
+    int rc = aiol__await_begin(ret_task);
 
-    if (rc < 0)
-        return rc;
-    aiol__task_waiter_init(waiter, task, queue, &aiol__queue_source);
-    waiter->slot = slot;
-    if (queue->loop != task->scheduler->loop)
-        return (int)aiol__await_end(task, -EINVAL);
-    rc = operation(queue, waiter);
-    return (int)(rc == -EAGAIN ? aiol__task_park(task, waiter) : aiol__await_end(task, rc));
+    if (rc == 0 && queue->loop != (*ret_task)->scheduler->loop)
+        return (int)aiol__await_end(*ret_task, -EINVAL);
+    return rc;
 }
 
-int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
+/* A function of its own, so that a call that need not wait has no waiter to make room for. */
+static __attribute__((noinline)) int wait_for_item(struct aiol_queue *queue, struct aiol_task *task,
+                                                   void **ret_item)
 {
     struct aiol__waiter getter;
-    int rc = await_queue(queue, &getter, NULL, aiol__queue_get);
+    int rc;
 
+    aiol__task_waiter_init(&getter, task, queue, &aiol__queue_source);
+    aiol__list_append(&queue->getters, &getter.node);
+    rc = (int)aiol__task_park(task, &getter);
     if (rc == 0)
         *ret_item = getter.slot;
     return rc;
 }
 
-int aiol_await_queue_put(struct aiol_queue *queue, void *item)
+static __attribute__((noinline)) int wait_for_room(struct aiol_queue *queue, struct aiol_task *task,
+                                                   void *item)
 {
     struct aiol__waiter putter;
 
-    return await_queue(queue, &putter, item, aiol__queue_put);
+    aiol__task_waiter_init(&putter, task, queue, &aiol__queue_source);
+    putter.slot = item;
+    aiol__list_append(&queue->putters, &putter.node);
+    return (int)aiol__task_park(task, &putter);
+}
+
+int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
+{
+    struct aiol_task *task;
+    int rc = begin(queue, &task);
+
+    if (rc < 0)
+        return rc;
+    if (aiol__queue_get_at_once(queue, ret_item))
+        return (int)aiol__await_end(task, 0);
+    rc = aiol_queue_get_nowait(queue, ret_item);
+    if (rc == -EAGAIN)
+        return wait_for_item(queue, task, ret_item);
+    return (int)aiol__await_end(task, rc);
+}
+
+int aiol_await_queue_put(struct aiol_queue *queue, void *item)
+{
+    struct aiol_task *task;
+    int rc = begin(queue, &task);
+
+    if (rc < 0)
+        return rc;
+    if (aiol__queue_put_at_once(queue, item))
+        return (int)aiol__await_end(task, 0);
+    rc = aiol_queue_put_nowait(queue, item);
+    if (rc == -EAGAIN)
+        return wait_for_room(queue, task, item);
+    return (int)aiol__await_end(task, rc);
 }
 
 int aiol_await_queue_join(struct aiol_queue *queue)
 {
     struct aiol__waiter joiner;
+    struct aiol_task *task;
+    int rc = begin(queue, &task);
 
-    return await_queue(queue, &joiner, NULL, aiol__queue_join);
+    if (rc < 0)
+        return rc;
+    aiol__task_waiter_init(&joiner, task, queue, &aiol__queue_source);
+    rc = aiol__queue_join(queue, &joiner);
+    return (int)(rc == -EAGAIN ? aiol__task_park(task, &joiner) : aiol__await_end(task, rc));
 }

@@ -54,7 +54,7 @@ int aiol_await_sleep(uint64_t delay_ns)
 
 int aiol_await_yield(void)
 {
-    struct aiol_task *task = aiol_task_current();
+    struct aiol_task *task = aiol__current_task;
 
     if (!task)
         return AIOL_ENOTASK;

@@ -11,7 +11,6 @@
 #include "base/allocator.h"
 #include "base/arithmetic.h"
 #include "reactor/completion.h"
-#include "reactor/loop.h"
 
 #include <aiol/error.h>
 
@@ -53,13 +52,6 @@ int aiol_queue_new(struct aiol_loop *loop, size_t capacity, aiol_queue_destroy_f
     return 0;
 }
 
-static size_t ring_index(const struct aiol_queue *queue, size_t offset)
-{
-    size_t index = queue->first + offset;
-
-    return index < queue->ring_size ? index : index - queue->ring_size;
-}
-
 static int grow_ring(struct aiol_queue *queue)
 {
     size_t size = queue->ring_size ? queue->ring_size * 2 : FIRST_RING_SIZE;
@@ -71,30 +63,12 @@ static int grow_ring(struct aiol_queue *queue)
     if (!ring)
         return -ENOMEM;
     for (size_t i = 0; i < queue->count; i++)
-        ring[i] = queue->ring[ring_index(queue, i)];
+        ring[i] = queue->ring[aiol__queue_ring_index(queue, i)];
     aiol__release(&queue->loop->allocator, queue->ring);
     queue->ring = ring;
     queue->ring_size = size;
     queue->first = 0;
     return 0;
-}
-
-/* Into the ring, which has room. */
-static void push(struct aiol_queue *queue, void *item)
-{
-    queue->ring[ring_index(queue, queue->count)] = item;
-    queue->count++;
-    if (queue->count > queue->high_water)
-        queue->high_water = queue->count;
-}
-
-static void *pop(struct aiol_queue *queue)
-{
-    void *item = queue->ring[queue->first];
-
-    queue->first = ring_index(queue, 1);
-    queue->count--;
-    return item;
 }
 
 /* The first that still waits, who is then completed; or NULL. */
@@ -114,7 +88,8 @@ int aiol_queue_put_nowait(struct aiol_queue *queue, void *item)
 {
     struct aiol__waiter *getter;
 
-    aiol__loop_check_thread(queue->loop);
+    if (aiol__queue_put_at_once(queue, item))
+        return 0;
     if (queue->is_shut_down)
         return AIOL_ECLOSED;
     getter = claim_first(&queue->getters);
@@ -129,7 +104,7 @@ int aiol_queue_put_nowait(struct aiol_queue *queue, void *item)
     if (queue->count == queue->ring_size && grow_ring(queue) < 0)
         return -ENOMEM;
     queue->unfinished++;
-    push(queue, item);
+    aiol__queue_push(queue, item);
     return 0;
 }
 
@@ -148,12 +123,13 @@ int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
 {
     struct aiol__waiter *putter;
 
-    aiol__loop_check_thread(queue->loop);
+    if (aiol__queue_get_at_once(queue, ret_item))
+        return 0;
     putter = claim_first(&queue->putters);
     if (queue->count > 0) {
-        *ret_item = pop(queue);
+        *ret_item = aiol__queue_pop(queue);
         if (putter)
-            push(queue, accept_putter(queue, putter));
+            aiol__queue_push(queue, accept_putter(queue, putter));
         return 0;
     }
     if (putter) {
@@ -229,7 +205,7 @@ static void destroy_items(struct aiol_queue *queue)
         finish(queue, left.count);
     aiol__callback_begin(left.loop);
     while (left.count > 0) {
-        void *item = pop(&left);
+        void *item = aiol__queue_pop(&left);
 
         if (left.destroy)
             left.destroy(item);

@@ -6,6 +6,7 @@
 #define AIOL__QUEUE_QUEUE_H
 
 #include "base/waiter.h"
+#include "reactor/loop.h"
 
 #include <aiol/queue.h>
 
@@ -34,6 +35,53 @@ struct aiol_queue {
     struct aiol__list completed; /* of all three, in callback form, and not yet delivered */
     struct aiol__list remotes;   /* links */
 };
+
+static inline size_t aiol__queue_ring_index(const struct aiol_queue *queue, size_t offset)
+{
+    size_t index = queue->first + offset;
+
+    return index < queue->ring_size ? index : index - queue->ring_size;
+}
+
+/* Into the ring, which has room. */
+static inline void aiol__queue_push(struct aiol_queue *queue, void *item)
+{
+    queue->ring[aiol__queue_ring_index(queue, queue->count)] = item;
+    queue->count++;
+    if (queue->count > queue->high_water)
+        queue->high_water = queue->count;
+}
+
+static inline void *aiol__queue_pop(struct aiol_queue *queue)
+{
+    void *item = queue->ring[queue->first];
+
+    queue->first = aiol__queue_ring_index(queue, 1);
+    queue->count--;
+    return item;
+}
+
+/* What put and get mostly are: nobody waits, and there is room, or an item. False: nothing was
+ * done, and it is not that simple. */
+static inline bool aiol__queue_put_at_once(struct aiol_queue *queue, void *item)
+{
+    aiol__loop_check_thread(queue->loop);
+    if (queue->count >= queue->ring_size || queue->is_shut_down ||
+        !aiol__list_is_empty(&queue->getters))
+        return false;
+    queue->unfinished++;
+    aiol__queue_push(queue, item);
+    return true;
+}
+
+static inline bool aiol__queue_get_at_once(struct aiol_queue *queue, void **ret_item)
+{
+    aiol__loop_check_thread(queue->loop);
+    if (queue->count == 0 || !aiol__list_is_empty(&queue->putters))
+        return false;
+    *ret_item = aiol__queue_pop(queue);
+    return true;
+}
 
 /* They only have a place in a list to give up. */
 extern const struct aiol__waiter_source aiol__queue_source;

@@ -51,22 +51,18 @@ void aiol__stack_revive(struct aiol__stack_area area)
     (void)area;
 }
 
+#ifdef AIOL__TSAN
 void *aiol__fiber_new(void)
 {
-#ifdef AIOL__TSAN
     return __tsan_create_fiber(0);
-#else
-    return NULL;
-#endif
 }
 
 void aiol__fiber_free(void *fiber)
 {
-#ifdef AIOL__TSAN
-    __tsan_destroy_fiber(fiber);
-#endif
-    (void)fiber;
+    if (fiber)
+        __tsan_destroy_fiber(fiber);
 }
+#endif
 
 void aiol__context_init_current(struct aiol__context *context)
 {
@@ -74,20 +70,6 @@ void aiol__context_init_current(struct aiol__context *context)
     context->fiber = __tsan_get_current_fiber();
 #endif
     (void)context;
-}
-
-void aiol__context_prepare(struct aiol__context *context, struct aiol__stack_area area, void *fiber,
-                           void (*entry)(void *), void *arg)
-{
-    aiol__machine_prepare(&context->machine, area.low, area.size_bytes, entry, arg);
-#ifdef AIOL__ASAN
-    context->area = area;
-    context->fake_stack = NULL;
-#endif
-#ifdef AIOL__TSAN
-    context->fiber = fiber;
-#endif
-    (void)fiber;
 }
 
 #ifdef AIOL__ASAN
@@ -102,14 +84,6 @@ static void finish_switch(struct aiol__context *context)
 }
 #endif
 
-void aiol__context_entered(struct aiol__context *context)
-{
-#ifdef AIOL__ASAN
-    finish_switch(context);
-#endif
-    (void)context;
-}
-
 #if defined(AIOL__ASAN) || defined(AIOL__TSAN)
 /* Not instrumented: between telling the thread sanitizer and the switch no function may be entered
  * or left that it counts. */
@@ -123,6 +97,14 @@ switch_machine(struct aiol__context *from, struct aiol__context *to)
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     aiol__machine_switch(&from->machine, &to->machine);
+}
+
+void aiol__context_entered(struct aiol__context *context)
+{
+#ifdef AIOL__ASAN
+    finish_switch(context);
+#endif
+    (void)context;
 }
 
 void aiol__context_switch(struct aiol__context *from, struct aiol__context *to)

@@ -63,15 +63,35 @@ void aiol__context_init_current(struct aiol__context *context);
 
 /* To begin in entry(arg), which must never return, on a stack. `fiber` is what aiol__fiber_new()
  * returned for that stack. */
-void aiol__context_prepare(struct aiol__context *context, struct aiol__stack_area area, void *fiber,
-                           void (*entry)(void *), void *arg);
+static inline void aiol__context_prepare(struct aiol__context *context,
+                                         struct aiol__stack_area area, void *fiber,
+                                         void (*entry)(void *), void *arg)
+{
+    aiol__machine_prepare(&context->machine, area.low, area.size_bytes, entry, arg);
+#ifdef AIOL__ASAN
+    context->area = area;
+    context->fake_stack = NULL;
+#endif
+#ifdef AIOL__TSAN
+    context->fiber = fiber;
+#endif
+    (void)fiber;
+}
 
-/* The first thing to call in an entry function. */
-void aiol__context_entered(struct aiol__context *context);
-
-/* What the thread sanitizer knows a stack by; lives as long as the stack. NULL without it. */
+/* What the thread sanitizer knows a stack by; NULL without it. */
+#ifdef AIOL__TSAN
 void *aiol__fiber_new(void);
-void aiol__fiber_free(void *fiber);
+void aiol__fiber_free(void *fiber); /* or NULL */
+#else
+static inline void *aiol__fiber_new(void)
+{
+    return NULL;
+}
+static inline void aiol__fiber_free(void *fiber)
+{
+    (void)fiber;
+}
+#endif
 
 /* Tell valgrind of a stack, which returns the number it is known by; and the tools that it is one
  * no more. */
@@ -82,10 +102,17 @@ void aiol__stack_retract(struct aiol__stack_area area, unsigned number);
 void aiol__stack_revive(struct aiol__stack_area area);
 
 #if defined(AIOL__ASAN) || defined(AIOL__TSAN)
+/* The first thing to call in an entry function. */
+void aiol__context_entered(struct aiol__context *context);
 void aiol__context_switch(struct aiol__context *from, struct aiol__context *to);
 /* The last switch away from a stack: `from` is not its context but one that may be forgotten. */
 void aiol__context_exit(struct aiol__context *from, struct aiol__context *to);
 #else
+static inline void aiol__context_entered(struct aiol__context *context)
+{
+    (void)context;
+}
+
 static inline void aiol__context_switch(struct aiol__context *from, struct aiol__context *to)
 {
     aiol__machine_switch(&from->machine, &to->machine);

@@ -16,8 +16,10 @@ struct aiol__machine {
     void *frame_pointer;
     void *link; /* the return address of a new one */
     uint64_t fpcr;
+};
 
-    /* What a new one begins with. */
+/* The outermost frame of a stack. */
+struct aiol__machine_start {
     void (*entry)(void *arg);
     void *arg;
 };
@@ -72,21 +74,23 @@ static inline __attribute__((always_inline)) void aiol__machine_switch(struct ai
 /* Where a new context begins, with the operands of the switch as arguments. */
 static inline void aiol__machine_begin(struct aiol__machine *from, struct aiol__machine *self)
 {
+    const struct aiol__machine_start *start = self->stack_pointer;
+
     (void)from;
-    self->entry(self->arg);
+    start->entry(start->arg);
 }
 
 static inline void aiol__machine_prepare(struct aiol__machine *machine, void *low,
                                          size_t size_bytes, void (*entry)(void *), void *arg)
 {
     uintptr_t top = ((uintptr_t)low + size_bytes) & ~(uintptr_t)15;
+    struct aiol__machine_start *start = (struct aiol__machine_start *)(top - sizeof *start);
 
+    *start = (struct aiol__machine_start){.entry = entry, .arg = arg};
     /* Neither a frame nor a return address: backtraces end here. An fpcr of zero is what a program
      * begins with: round to nearest, no traps. */
-    *machine = (struct aiol__machine){.stack_pointer = (void *)top,
-                                      .resume = (void *)(uintptr_t)aiol__machine_begin,
-                                      .entry = entry,
-                                      .arg = arg};
+    *machine = (struct aiol__machine){.stack_pointer = start,
+                                      .resume = (void *)(uintptr_t)aiol__machine_begin};
 }
 
 #endif

@@ -21,8 +21,11 @@ struct aiol__machine {
     uint32_t mxcsr;
     uint16_t x87_control;
     uint16_t unused;
+};
 
-    /* What a new one begins with. */
+/* The outermost frame of a stack. */
+struct aiol__machine_start {
+    void *return_address; /* NULL: backtraces end here */
     void (*entry)(void *arg);
     void *arg;
 };
@@ -74,24 +77,25 @@ static inline __attribute__((always_inline)) void aiol__machine_switch(struct ai
 /* Where a new context begins, with the operands of the switch as arguments. */
 static inline void aiol__machine_begin(struct aiol__machine *from, struct aiol__machine *self)
 {
+    const struct aiol__machine_start *start = self->stack_pointer;
+
     (void)from;
-    self->entry(self->arg);
+    start->entry(start->arg);
 }
 
 static inline void aiol__machine_prepare(struct aiol__machine *machine, void *low,
                                          size_t size_bytes, void (*entry)(void *), void *arg)
 {
     uintptr_t top = ((uintptr_t)low + size_bytes) & ~(uintptr_t)15;
-    void **return_address = (void **)top - 1;
+    struct aiol__machine_start *start = (struct aiol__machine_start *)(top - sizeof *start);
 
-    *return_address = NULL; /* backtraces end here */
+    /* Aligned as after a call: the return address lies 8 bytes below a multiple of 16. */
+    *start = (struct aiol__machine_start){.entry = entry, .arg = arg};
     /* The control words that the ABI says a program begins with. */
-    *machine = (struct aiol__machine){.stack_pointer = return_address,
+    *machine = (struct aiol__machine){.stack_pointer = start,
                                       .resume = (void *)(uintptr_t)aiol__machine_begin,
                                       .mxcsr = 0x1f80,
-                                      .x87_control = 0x037f,
-                                      .entry = entry,
-                                      .arg = arg};
+                                      .x87_control = 0x037f};
 }
 
 #endif

@@ -14,16 +14,21 @@
 #include "task/context.h"
 #include "task/stack.h"
 
+#include <aiol/error.h>
 #include <aiol/group.h>
 #include <aiol/task.h>
+
+/* Of awaiting calls that return at once; so that a task that is always served, or always cancelled,
+ * lets the others run. */
+#define AIOL__CALL_BUDGET 128
 
 struct aiol__scheduler {
     struct aiol__guest guest;
     struct aiol_loop *loop;
-    struct aiol__list ready; /* tasks, in the order in which they became so */
-    struct aiol__list alive; /* all tasks that have not ended */
-    struct aiol__list ended; /* and those that have, but whose handle somebody holds */
-    struct aiol__list spare; /* memory for tasks */
+    struct aiol_task *first_ready; /* in the order in which they became so */
+    struct aiol_task **ready_end;
+    struct aiol__list tasks; /* that have not ended, or whose handle somebody holds */
+    struct aiol_task *spare; /* memory for tasks, the last one used first */
     struct aiol_task *current;
     uint32_t steps_left;
     struct aiol__context loop_context;
@@ -31,26 +36,27 @@ struct aiol__scheduler {
     struct aiol__stack_pool stacks;
 };
 
+/* In the order of use: what a switch touches comes first. */
 struct aiol_task {
-    struct aiol__list ready;
-    struct aiol__list all; /* in one of the scheduler's lists: alive, ended or spare */
+    struct aiol_task *next; /* among those that are ready, or spare */
     struct aiol__scheduler *scheduler;
-    struct aiol__waiter *parked;    /* what it waits for; NULL while it is ready or running */
     struct aiol__scope_node *scope; /* the innermost one it is in; its own at the least */
-    struct aiol__scope_node own;
-    struct aiol_group *group;      /* that it was spawned into, or NULL */
+    uint32_t budget;                /* awaiting calls that need not wait, before it must yield */
+    int32_t result;
+    struct aiol__context context;
+    struct aiol__waiter *parked; /* what it waits for; NULL while it is ready or running */
+    bool is_done;
+    bool has_handle;
     struct aiol__waiter *awaiting; /* the task that awaits its end, or NULL */
+    struct aiol_group *group;      /* that it was spawned into, or NULL */
+    struct aiol__scope_node own;
+    struct aiol__list node; /* in the scheduler's list */
     struct aiol__stack *stack;
     aiol_task_fn fn;
     void *arg;
     const char *name;
     const void *spawn_place;
     uintptr_t lowest_scope; /* the lowest address on its stack of a scope it ever entered */
-    int32_t result;
-    uint32_t budget; /* awaiting calls that need not wait, before it must yield */
-    bool is_done;
-    bool has_handle;
-    struct aiol__context context;
 };
 
 /* What to spawn. */
@@ -80,27 +86,122 @@ int aiol__group_finish(struct aiol_group *group);
 /* The loop's scheduler, made if need be; NULL when there is no memory. */
 struct aiol__scheduler *aiol__scheduler_of(struct aiol_loop *loop);
 
-/* Begin an awaiting call: AIOL_ENOTASK, -ECANCELED, or 0 and the task. Does not switch tasks if it
- * returns 0: what the caller is about to wait for is still there. */
-int aiol__await_begin(struct aiol_task **ret_task);
+/* The task that this thread runs; NULL in a callback that runs inside one of its calls. Tasks stay
+ * with their thread, so that its address may be kept across switches. */
+extern _Thread_local struct aiol_task *aiol__current_task AIOL__FAST_THREAD_LOCAL
+    __attribute__((visibility("hidden")));
 
-/* End an awaiting call that did not have to wait, with its result: a task that has made many such
- * calls yields, lest it starve the others. The awaited object may be gone afterwards. */
-int64_t aiol__await_end(struct aiol_task *task, int64_t result);
-
-/* Make `waiter` one that wakes `task` and waits for `object`. */
-void aiol__task_waiter_init(struct aiol__waiter *waiter, struct aiol_task *task, void *object,
-                            const struct aiol__waiter_source *source);
-
-/* Switch away until the waiter, which somebody has linked, is completed; returns its status. */
-int64_t aiol__task_park(struct aiol_task *task, struct aiol__waiter *waiter);
-void aiol__task_yield(struct aiol_task *task);
-void aiol__task_make_ready(struct aiol_task *task);
+/* A waiter's wake() that makes its owner, a task, ready. */
+void aiol__task_wake(struct aiol__waiter *waiter);
 
 /* Cut short what a task waits for, if that can be: it gets -ECANCELED. */
 void aiol__task_interrupt(struct aiol_task *task);
 
-/* Leave the current task for good; its stack and perhaps its memory are free already. */
-_Noreturn void aiol__scheduler_exit_task(struct aiol__scheduler *scheduler);
+/* What the two calls below do when the task is cancelled. */
+int aiol__await_cancelled(struct aiol_task *task);
+int64_t aiol__park_cancelled(struct aiol_task *task, struct aiol__waiter *waiter);
+
+/* A function of the task has returned without leaving its scope, or without awaiting its group,
+ * whose memory is therefore gone. Only debug builds look for that. */
+bool aiol__task_has_lost_its_scope(const struct aiol_task *task, const void *frame);
+
+/*
+ * What follows is inline, so that an awaiting call is one function: the processor then finds the
+ * return to the task where it expects it, whichever task was switched to.
+ */
+
+static inline void aiol__task_make_ready(struct aiol_task *task)
+{
+    struct aiol__scheduler *scheduler = task->scheduler;
+
+    task->next = NULL;
+    *scheduler->ready_end = task;
+    scheduler->ready_end = &task->next;
+}
+
+static inline void aiol__scheduler_set_current(struct aiol__scheduler *scheduler,
+                                               struct aiol_task *task)
+{
+    scheduler->current = task;
+    aiol__current_task = task;
+    if (task)
+        task->budget = AIOL__CALL_BUDGET;
+}
+
+/* Make the task that is to run next the current one; returns where it, or the loop, goes on. */
+static inline struct aiol__context *aiol__scheduler_choose_next(struct aiol__scheduler *scheduler)
+{
+    struct aiol_task *next = scheduler->first_ready;
+
+    if (!next || scheduler->steps_left == 0) {
+        aiol__scheduler_set_current(scheduler, NULL);
+        return &scheduler->loop_context;
+    }
+    scheduler->steps_left--;
+    scheduler->first_ready = next->next;
+    if (!scheduler->first_ready)
+        scheduler->ready_end = &scheduler->first_ready;
+    aiol__scheduler_set_current(scheduler, next);
+    return &next->context;
+}
+
+/* From the current task to the next one, or to the loop. */
+static inline void aiol__task_switch_away(struct aiol_task *task)
+{
+    struct aiol__context *next = aiol__scheduler_choose_next(task->scheduler);
+
+    if (next != &task->context)
+        aiol__context_switch(&task->context, next);
+}
+
+static inline void aiol__task_yield(struct aiol_task *task)
+{
+    aiol__task_make_ready(task);
+    aiol__task_switch_away(task);
+}
+
+/* Begin an awaiting call: AIOL_ENOTASK, -ECANCELED, or 0 and the task. Does not switch tasks if it
+ * returns 0: what the caller is about to wait for is still there. */
+static inline int aiol__await_begin(struct aiol_task **ret_task)
+{
+    struct aiol_task *task = aiol__current_task;
+
+    *ret_task = task;
+    if (!task)
+        return AIOL_ENOTASK;
+    assert(!aiol__task_has_lost_its_scope(task, __builtin_frame_address(0)));
+    if (task->scope->cancelled)
+        return aiol__await_cancelled(task);
+    return 0;
+}
+
+/* End an awaiting call that did not have to wait, with its result: a task that has made many such
+ * calls yields, lest it starve the others. The awaited object may be gone afterwards. */
+static inline int64_t aiol__await_end(struct aiol_task *task, int64_t result)
+{
+    if (--task->budget == 0)
+        aiol__task_yield(task);
+    return result;
+}
+
+/* Make `waiter` one that wakes `task` and waits for `object`. */
+static inline void aiol__task_waiter_init(struct aiol__waiter *waiter, struct aiol_task *task,
+                                          void *object, const struct aiol__waiter_source *source)
+{
+    aiol__waiter_init(waiter, object, source);
+    waiter->wake = aiol__task_wake;
+    waiter->owner = task;
+}
+
+/* Switch away until the waiter, which somebody has linked, is completed; returns its status. */
+static inline int64_t aiol__task_park(struct aiol_task *task, struct aiol__waiter *waiter)
+{
+    /* Its scope may have been cancelled since the call began, while it was woken for nothing. */
+    if (task->scope->cancelled && waiter->source->withdraw)
+        return aiol__park_cancelled(task, waiter);
+    task->parked = waiter;
+    aiol__task_switch_away(task);
+    return waiter->status;
+}
 
 #endif

@@ -1,30 +1,11 @@
 /* Scopes; scope.h draws their tree. */
 #include "task/scope.h"
-#include "base/list.h"
 #include "reactor/loop.h"
 #include "task/scheduler.h"
 
 #include <aiol/error.h>
 
 #include <errno.h>
-
-void aiol__scope_node_open(struct aiol__scope_node *node, struct aiol__scope_node *parent,
-                           struct aiol_task *task, enum aiol__scope_kind kind)
-{
-    *node = (struct aiol__scope_node){.parent = parent, .task = task, .kind = (uint8_t)kind};
-    aiol__list_init(&node->children);
-    aiol__list_init(&node->sibling);
-    if (parent) {
-        aiol__list_append(&parent->children, &node->sibling);
-        node->cancelled = parent->cancelled;
-    }
-}
-
-void aiol__scope_node_close(struct aiol__scope_node *node)
-{
-    assert(aiol__list_is_empty(&node->children));
-    aiol__list_remove(&node->sibling);
-}
 
 static struct aiol__scope_node *node_of(struct aiol__list *sibling)
 {

@@ -11,17 +11,36 @@
 #ifndef AIOL__TASK_SCOPE_H
 #define AIOL__TASK_SCOPE_H
 
+#include "base/list.h"
+
 #include <aiol/scope.h>
 
+#include <assert.h>
 #include <stdbool.h>
 
 enum aiol__scope_kind { AIOL__SCOPE_TASK = 0, AIOL__SCOPE_PLAIN = 1, AIOL__SCOPE_GROUP = 2 };
 
 /* Put a node below `parent` (NULL: at the root of a tree of its own), cancelled if that is. */
-void aiol__scope_node_open(struct aiol__scope_node *node, struct aiol__scope_node *parent,
-                           struct aiol_task *task, enum aiol__scope_kind kind);
+static inline void aiol__scope_node_open(struct aiol__scope_node *node,
+                                         struct aiol__scope_node *parent, struct aiol_task *task,
+                                         enum aiol__scope_kind kind)
+{
+    *node = (struct aiol__scope_node){.parent = parent, .task = task, .kind = (uint8_t)kind};
+    aiol__list_init(&node->children);
+    aiol__list_init(&node->sibling);
+    if (parent) {
+        aiol__list_append(&parent->children, &node->sibling);
+        node->cancelled = parent->cancelled;
+    }
+}
+
 /* Take it out again; nothing is below it any more. */
-void aiol__scope_node_close(struct aiol__scope_node *node);
+static inline void aiol__scope_node_close(struct aiol__scope_node *node)
+{
+    assert(aiol__list_is_empty(&node->children));
+    aiol__list_remove(&node->sibling);
+}
+
 void aiol__scope_node_cancel(struct aiol__scope_node *root);
 
 /* An awaiting call in `node` has returned -ECANCELED: note it with all whose doing it is. */

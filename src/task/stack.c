@@ -38,8 +38,7 @@ void aiol__stack_pool_free(struct aiol__stack_pool *pool)
 
             aiol__stack_retract((struct aiol__stack_area){stack->low, stack->size_bytes},
                                 stack->announced);
-            if (stack->fiber)
-                aiol__fiber_free(stack->fiber);
+            aiol__fiber_free(stack->fiber);
         }
         pool->slabs = slab->next;
         aiol__unmap(slab->memory, slab->memory_bytes);
@@ -69,7 +68,7 @@ static int add_slab(struct aiol__stack_pool *pool)
 }
 
 /* The next stack of the newest slab that was never used. */
-static int cut_stack(struct aiol__stack_pool *pool, struct aiol__stack **ret_stack)
+static struct aiol__stack *cut_stack(struct aiol__stack_pool *pool)
 {
     struct aiol__stack_slab *slab = pool->slabs;
     unsigned index = slab->cut_count;
@@ -78,38 +77,18 @@ static int cut_stack(struct aiol__stack_pool *pool, struct aiol__stack **ret_sta
 
     /* The system is out of mappings, or of memory for page tables. */
     if (aiol__guard(guard, slab->guard_bytes, &pool->guard_kind) < 0)
-        return -ENOMEM;
+        return NULL;
     stack->low = guard + slab->guard_bytes;
     stack->size_bytes = STACK_BYTES - (index % COLOURS) * COLOUR_BYTES;
     stack->announced =
         aiol__stack_announce((struct aiol__stack_area){stack->low, stack->size_bytes});
     slab->cut_count++;
-    *ret_stack = stack;
-    return 0;
+    return stack;
 }
 
-int aiol__stack_take(struct aiol__stack_pool *pool, struct aiol__stack **ret_stack)
+struct aiol__stack *aiol__stack_add(struct aiol__stack_pool *pool)
 {
-    struct aiol__stack *stack = pool->free;
-
-    if (stack) {
-        pool->free = stack->next_free;
-    } else {
-        if ((!pool->slabs || pool->slabs->cut_count == SLAB_STACKS) && add_slab(pool) < 0)
-            return -ENOMEM;
-        if (cut_stack(pool, &stack) < 0)
-            return -ENOMEM;
-    }
-    /* A fiber remembers the calls that its last task never returned from: have a new one. */
-    if (stack->fiber)
-        aiol__fiber_free(stack->fiber);
-    stack->fiber = aiol__fiber_new();
-    *ret_stack = stack;
-    return 0;
-}
-
-void aiol__stack_give_back(struct aiol__stack_pool *pool, struct aiol__stack *stack)
-{
-    stack->next_free = pool->free;
-    pool->free = stack;
+    if ((!pool->slabs || pool->slabs->cut_count == SLAB_STACKS) && add_slab(pool) < 0)
+        return NULL;
+    return cut_stack(pool);
 }

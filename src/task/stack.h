@@ -34,9 +34,31 @@ struct aiol__stack_pool {
 void aiol__stack_pool_init(struct aiol__stack_pool *pool, const struct aiol_allocator *allocator);
 void aiol__stack_pool_free(struct aiol__stack_pool *pool);
 
-/* 0 or -ENOMEM. */
-int aiol__stack_take(struct aiol__stack_pool *pool, struct aiol__stack **ret_stack);
+/* One that was never used; NULL when there is no memory. */
+struct aiol__stack *aiol__stack_add(struct aiol__stack_pool *pool);
+
+/* NULL when there is no memory. */
+static inline struct aiol__stack *aiol__stack_take(struct aiol__stack_pool *pool)
+{
+    struct aiol__stack *stack = pool->free;
+
+    if (stack)
+        pool->free = stack->next_free;
+    else
+        stack = aiol__stack_add(pool);
+    if (stack) {
+        /* A fiber remembers the calls that its last task never returned from. */
+        aiol__fiber_free(stack->fiber);
+        stack->fiber = aiol__fiber_new();
+    }
+    return stack;
+}
+
 /* May be called on that very stack, if it is left before another one is taken. */
-void aiol__stack_give_back(struct aiol__stack_pool *pool, struct aiol__stack *stack);
+static inline void aiol__stack_give_back(struct aiol__stack_pool *pool, struct aiol__stack *stack)
+{
+    stack->next_free = pool->free;
+    pool->free = stack;
+}
 
 #endif

@@ -17,80 +17,24 @@
 
 static struct aiol_task *allocate_task(struct aiol__scheduler *scheduler)
 {
-    struct aiol__list *spare = aiol__list_take_first(&scheduler->spare);
+    struct aiol_task *task = scheduler->spare;
 
-    if (spare)
-        return container_of(spare, struct aiol_task, all);
-    return aiol__allocate(&scheduler->loop->allocator, sizeof(struct aiol_task));
+    if (!task)
+        return aiol__allocate(&scheduler->loop->allocator, sizeof *task);
+    scheduler->spare = task->next;
+    return task;
+}
+
+static void keep_as_spare(struct aiol__scheduler *scheduler, struct aiol_task *task)
+{
+    task->next = scheduler->spare;
+    scheduler->spare = task;
 }
 
 void aiol__task_free(struct aiol_task *task)
 {
-    aiol__list_remove(&task->all);
-    aiol__list_append(&task->scheduler->spare, &task->all);
-}
-
-/* Lay the copy of the argument on top of the stack; what is left below is where the task begins. */
-static struct aiol__stack_area place_copy(const struct aiol__stack *stack,
-                                          const struct aiol__spawn *spawn, void **ret_arg)
-{
-    struct aiol__stack_area area = {stack->low, stack->size_bytes};
-    size_t copy_bytes = (spawn->copy_bytes + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT *
-                        STACK_ALIGNMENT;
-
-    *ret_arg = spawn->arg;
-    if (copy_bytes) {
-        area.size_bytes -= copy_bytes;
-        *ret_arg = stack->low + area.size_bytes;
-        memcpy(*ret_arg, spawn->arg, spawn->copy_bytes);
-    }
-    return area;
-}
-
-int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
-                     struct aiol_task **ret_task)
-{
-    struct aiol__scheduler *scheduler;
-    struct aiol__stack_area area;
-    struct aiol__stack *stack;
-    struct aiol_task *task;
-
-    aiol__loop_check_thread(loop);
-    if (loop->is_closing)
-        return AIOL_ECLOSED;
-    if (spawn->copy_bytes > MAX_COPY_BYTES)
-        return -E2BIG;
-    scheduler = aiol__scheduler_of(loop);
-    if (!scheduler || aiol__stack_take(&scheduler->stacks, &stack) < 0)
-        return -ENOMEM;
-    task = allocate_task(scheduler);
-    if (!task) {
-        aiol__stack_give_back(&scheduler->stacks, stack);
-        return -ENOMEM;
-    }
-
-    *task = (struct aiol_task){.scheduler = scheduler,
-                               .group = spawn->group,
-                               .stack = stack,
-                               .fn = spawn->fn,
-                               .spawn_place = spawn->place,
-                               .lowest_scope = UINTPTR_MAX,
-                               .has_handle = ret_task != NULL};
-    area = place_copy(stack, spawn, &task->arg);
-    aiol__scope_node_open(&task->own, spawn->group ? &spawn->group->scope.tree : NULL, task,
-                          AIOL__SCOPE_TASK);
-    task->scope = &task->own;
-    if (scheduler->guest.is_draining)
-        aiol_task_cancel(task);
-    aiol__context_prepare(&task->context, area, stack->fiber, aiol__task_main, task);
-    aiol__list_init(&task->ready);
-    aiol__list_init(&task->all);
-    aiol__list_append(&scheduler->alive, &task->all);
-    scheduler->guest.alive_count++;
-    aiol__task_make_ready(task);
-    if (ret_task)
-        *ret_task = task;
-    return 0;
+    aiol__list_remove(&task->node);
+    keep_as_spare(task->scheduler, task);
 }
 
 /* Scopes and groups that the task's function left open. They lie in its frames, which are gone but
@@ -108,15 +52,13 @@ static void close_leftover_scopes(struct aiol_task *task)
     }
 }
 
-static _Noreturn void end_task(struct aiol_task *task, int result)
+static inline _Noreturn void end_task(struct aiol_task *task, int result)
 {
     struct aiol__scheduler *scheduler = task->scheduler;
 
     task->result = result;
     task->is_done = true;
     aiol__scope_node_close(&task->own);
-    aiol__list_remove(&task->all);
-    aiol__list_append(&scheduler->ended, &task->all);
     scheduler->guest.alive_count--;
     aiol__stack_give_back(&scheduler->stacks, task->stack);
     task->stack = NULL;
@@ -126,7 +68,8 @@ static _Noreturn void end_task(struct aiol_task *task, int result)
         aiol__waiter_complete(task->awaiting, 0);
     if (!task->has_handle)
         aiol__task_free(task);
-    aiol__scheduler_exit_task(scheduler);
+    aiol__context_exit(&scheduler->dead_context, aiol__scheduler_choose_next(scheduler));
+    __builtin_unreachable();
 }
 
 /*
@@ -139,7 +82,8 @@ __attribute__((noinline))
 __attribute__((no_sanitize("address", "undefined")))
 #endif
 #endif
-void aiol__task_main(void *arg)
+void
+aiol__task_main(void *arg)
 {
     struct aiol_task *task = arg;
     int result;
@@ -159,6 +103,79 @@ void aiol__task_main(void *arg)
             result = AIOL_ESCOPE;
     }
     end_task(task, result);
+}
+
+/* Lay the copy of the argument on top of the stack; what is left below is where the task begins. */
+static struct aiol__stack_area place_copy(const struct aiol__stack *stack,
+                                          const struct aiol__spawn *spawn, void **ret_arg)
+{
+    struct aiol__stack_area area = {stack->low, stack->size_bytes};
+    size_t copy_bytes = (spawn->copy_bytes + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT *
+                        STACK_ALIGNMENT;
+
+    *ret_arg = spawn->arg;
+    if (copy_bytes) {
+        area.size_bytes -= copy_bytes;
+        *ret_arg = stack->low + area.size_bytes;
+        memcpy(*ret_arg, spawn->arg, spawn->copy_bytes);
+    }
+    return area;
+}
+
+/* One member after the other: to clear the whole takes longer than all the rest. */
+static void init_task(struct aiol_task *task, struct aiol__scheduler *scheduler,
+                      struct aiol__stack *stack, const struct aiol__spawn *spawn)
+{
+    struct aiol__stack_area area = place_copy(stack, spawn, &task->arg);
+
+    task->scheduler = scheduler;
+    task->parked = NULL;
+    task->scope = &task->own;
+    task->result = 0;
+    task->is_done = false;
+    task->awaiting = NULL;
+    task->group = spawn->group;
+    task->stack = stack;
+    task->fn = spawn->fn;
+    task->name = NULL;
+    task->spawn_place = spawn->place;
+    task->lowest_scope = UINTPTR_MAX;
+    aiol__scope_node_open(&task->own, spawn->group ? &spawn->group->scope.tree : NULL, task,
+                          AIOL__SCOPE_TASK);
+    aiol__context_prepare(&task->context, area, stack->fiber, aiol__task_main, task);
+}
+
+int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
+                     struct aiol_task **ret_task)
+{
+    struct aiol__scheduler *scheduler;
+    struct aiol__stack *stack;
+    struct aiol_task *task;
+
+    aiol__loop_check_thread(loop);
+    if (loop->is_closing)
+        return AIOL_ECLOSED;
+    if (spawn->copy_bytes > MAX_COPY_BYTES)
+        return -E2BIG;
+    scheduler = aiol__scheduler_of(loop);
+    stack = scheduler ? aiol__stack_take(&scheduler->stacks) : NULL;
+    if (!stack)
+        return -ENOMEM;
+    task = allocate_task(scheduler);
+    if (!task) {
+        aiol__stack_give_back(&scheduler->stacks, stack);
+        return -ENOMEM;
+    }
+    init_task(task, scheduler, stack, spawn);
+    task->has_handle = ret_task != NULL;
+    if (scheduler->guest.is_draining)
+        aiol_task_cancel(task);
+    aiol__list_append(&scheduler->tasks, &task->node);
+    scheduler->guest.alive_count++;
+    aiol__task_make_ready(task);
+    if (ret_task)
+        *ret_task = task;
+    return 0;
 }
 
 int aiol_task_spawn(struct aiol_loop *loop, aiol_task_fn fn, void *arg, struct aiol_task **ret_task)
