@@ -155,7 +155,7 @@ static void test_p2_no_post_of_four_threads_is_lost(void **state)
  */
 #define SIGNALLED_SENDERS 2
 #define TARGET_COUNT (SIGNALLED_SENDERS + 1)
-#define SIGNAL_COUNT (3000 * SCALE)
+#define SIGNAL_COUNT (300 * SCALE)
 
 struct signal_letter {
     struct aiol_post post;
