@@ -27,15 +27,15 @@ struct aiol_timer {
     /* private */
     struct aiol__list node;
     struct aiol_loop *loop;
-    aiol_timer_fn callback;
-    void *data;
     uint64_t deadline_ns;
     uint64_t sequence;
-    uint64_t period_ns;
+    aiol_timer_fn callback;
+    void *data;
     uint8_t state;
     uint8_t repeat;
     uint8_t unref;
     uint8_t reserved_bytes[5];
+    uint64_t period_ns;
     void *reserved;
 };
 

@@ -22,11 +22,6 @@ void aiol__io_table_free(struct aiol_loop *loop)
     aiol__release(&loop->allocator, loop->io.always_ready);
 }
 
-struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int fd)
-{
-    return fd >= 0 && fd < table->capacity ? &table->descriptors[fd] : NULL;
-}
-
 static int grow_table(struct aiol_loop *loop, int fd)
 {
     struct aiol__io_table *table = &loop->io;
@@ -34,7 +29,7 @@ static int grow_table(struct aiol_loop *loop, int fd)
     int capacity = table->capacity ? table->capacity : INITIAL_CAPACITY;
 
     while (capacity <= fd)
-        capacity = capacity > INT_MAX / 2 ? INT_MAX : capacity * 2;
+        capacity = capacity > INT_MAX / 2 ? INT_MAX : capacity + capacity / 2;
     descriptors = aiol__reallocate(&loop->allocator, table->descriptors,
                                    (size_t)capacity * sizeof *descriptors);
     if (!descriptors)

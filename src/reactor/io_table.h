@@ -63,7 +63,10 @@ void aiol__io_table_init(struct aiol__io_table *table);
 void aiol__io_table_free(struct aiol_loop *loop);
 
 /* The entry of a number; NULL when the table does not reach that far. */
-struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int fd);
+static inline struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int fd)
+{
+    return fd >= 0 && fd < table->capacity ? &table->descriptors[fd] : NULL;
+}
 
 /* See that the poller knows the descriptor, for `events` if it has to be told now. `is_trusted`:
  * what was registered before is still so. 0 or an error as aiol_io_start() returns. */

@@ -53,12 +53,9 @@ static uint64_t without_elapsed_ns(struct aiol_loop *loop, uint64_t timeout_ns)
     return aiol__saturating_sub(timeout_ns, aiol__saturating_sub(now_ns, loop->now_ns));
 }
 
-static void run_hooks_after_wait(struct aiol_loop *loop)
+static bool has_hooks(const struct aiol_loop *loop, enum aiol_hook_place place)
 {
-    if (aiol__list_is_empty(&loop->hooks[AIOL_HOOK_AFTER_WAIT]))
-        return;
-    aiol__hooks_run(loop, AIOL_HOOK_AFTER_WAIT);
-    aiol_loop_update_now(loop);
+    return !aiol__list_is_empty(&loop->hooks[place]);
 }
 
 /* The wait phase: how many events there are, or -errno. */
@@ -68,7 +65,7 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
     bool blocks = timeout_ns > 0;
     int rc;
 
-    if (blocks) {
+    if (blocks && has_hooks(loop, AIOL_HOOK_BEFORE_WAIT)) {
         aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
         timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
     }
@@ -81,8 +78,10 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
     if (rc == 0)
         rc = loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
     aiol_loop_update_now(loop);
-    if (blocks)
-        run_hooks_after_wait(loop);
+    if (blocks && has_hooks(loop, AIOL_HOOK_AFTER_WAIT)) {
+        aiol__hooks_run(loop, AIOL_HOOK_AFTER_WAIT);
+        aiol_loop_update_now(loop); /* they take time */
+    }
     return rc;
 }
 

@@ -14,8 +14,11 @@ void aiol_timer_init(struct aiol_timer *timer, struct aiol_loop *loop, aiol_time
     aiol__list_init(&timer->node);
 }
 
-static int start(struct aiol_timer *timer, uint64_t deadline_ns, uint64_t period_ns,
-                 uint32_t repeat)
+/* `repeat` of a timer that does not. What firing it once touches then lies in the first 64 bytes,
+ * where the period does not. */
+#define ONE_SHOT UINT8_MAX
+
+static int start(struct aiol_timer *timer, uint64_t deadline_ns, uint8_t repeat)
 {
     struct aiol_loop *loop = timer->loop;
 
@@ -24,8 +27,7 @@ static int start(struct aiol_timer *timer, uint64_t deadline_ns, uint64_t period
         return AIOL_ECLOSED;
     if (timer->state == AIOL__TIMER_IDLE)
         loop->timer_ref_count += !timer->unref;
-    timer->period_ns = period_ns;
-    timer->repeat = (uint8_t)repeat;
+    timer->repeat = repeat;
     aiol__wheel_arm(&loop->wheel, timer, deadline_ns);
     return 0;
 }
@@ -40,19 +42,24 @@ static uint64_t deadline_after_ns(struct aiol_loop *loop, uint64_t after_ns)
 
 int aiol_timer_start(struct aiol_timer *timer, uint64_t after_ns)
 {
-    return start(timer, deadline_after_ns(timer->loop, after_ns), 0, 0);
+    return start(timer, deadline_after_ns(timer->loop, after_ns), ONE_SHOT);
 }
 
 int aiol_timer_start_at(struct aiol_timer *timer, uint64_t deadline_ns)
 {
-    return start(timer, deadline_ns, 0, 0);
+    return start(timer, deadline_ns, ONE_SHOT);
 }
 
 int aiol_timer_start_every(struct aiol_timer *timer, uint64_t period_ns, uint32_t repeat)
 {
+    int rc;
+
     if (period_ns == 0 || period_ns == AIOL_NEVER || repeat > AIOL_FIXED_DELAY)
         return -EINVAL;
-    return start(timer, deadline_after_ns(timer->loop, period_ns), period_ns, repeat);
+    rc = start(timer, deadline_after_ns(timer->loop, period_ns), (uint8_t)repeat);
+    if (rc == 0)
+        timer->period_ns = period_ns;
+    return rc;
 }
 
 void aiol_timer_stop(struct aiol_timer *timer)
@@ -84,7 +91,7 @@ void aiol__timers_run(struct aiol_loop *loop)
     aiol__wheel_begin_phase(&loop->wheel, now_ns);
     while ((timer = aiol__wheel_take_due(&loop->wheel)) != NULL) {
         /* Armed again before the call, since the callback may free it. */
-        if (timer->period_ns)
+        if (timer->repeat != ONE_SHOT)
             aiol__wheel_arm(&loop->wheel, timer, next_deadline_ns(timer, now_ns));
         else
             loop->timer_ref_count -= !timer->unref;

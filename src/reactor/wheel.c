@@ -283,6 +283,10 @@ struct aiol_timer *aiol__wheel_take_due(struct aiol__wheel *wheel)
     struct aiol__list *node;
     struct aiol_timer *timer;
 
+    if (wheel->active_count == 0) {
+        wheel->tick = tick_of(wheel->phase_ns);
+        return NULL;
+    }
     if (aiol__list_is_empty(&wheel->due))
         refill_due(wheel);
     node = aiol__list_take_first(&wheel->due);
