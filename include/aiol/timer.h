@@ -31,10 +31,12 @@ struct aiol_timer {
     uint64_t sequence;
     aiol_timer_fn callback;
     void *data;
-    uint8_t state;
+    uint8_t is_armed;
     uint8_t repeat;
     uint8_t unref;
-    uint8_t reserved_bytes[5];
+    uint8_t level; /* its slot in the wheel */
+    uint8_t digit;
+    uint8_t reserved_bytes[3];
     uint64_t period_ns;
     void *reserved;
 };

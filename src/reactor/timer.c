@@ -25,7 +25,7 @@ static int start(struct aiol_timer *timer, uint64_t deadline_ns, uint8_t repeat)
     aiol__loop_check_thread(loop);
     if (loop->is_closing)
         return AIOL_ECLOSED;
-    if (timer->state == AIOL__TIMER_IDLE)
+    if (!timer->is_armed)
         loop->timer_ref_count += !timer->unref;
     timer->repeat = repeat;
     aiol__wheel_arm(&loop->wheel, timer, deadline_ns);
@@ -65,7 +65,7 @@ int aiol_timer_start_every(struct aiol_timer *timer, uint64_t period_ns, uint32_
 void aiol_timer_stop(struct aiol_timer *timer)
 {
     aiol__loop_check_thread(timer->loop);
-    if (timer->state == AIOL__TIMER_IDLE)
+    if (!timer->is_armed)
         return;
     aiol__wheel_disarm(&timer->loop->wheel, timer);
     timer->loop->timer_ref_count -= !timer->unref;
@@ -101,7 +101,7 @@ void aiol__timers_run(struct aiol_loop *loop)
 
 int aiol_timer_is_active(const struct aiol_timer *timer)
 {
-    return timer->state != AIOL__TIMER_IDLE;
+    return timer->is_armed;
 }
 
 uint64_t aiol_timer_deadline_ns(const struct aiol_timer *timer)

@@ -34,14 +34,21 @@ void aiol__wheel_init(struct aiol__wheel *wheel, uint64_t now_ns)
     }
 }
 
+static bool comes_before(const struct aiol_timer *a, const struct aiol_timer *b)
+{
+    if (a->deadline_ns != b->deadline_ns)
+        return a->deadline_ns < b->deadline_ns;
+    return a->sequence < b->sequence;
+}
+
 /* Put a timer in the slot of its deadline, or of `first_tick` if that is later. */
 static void place(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t first_tick)
 {
     uint64_t tick = tick_of(timer->deadline_ns);
+    struct aiol__list *slot;
     uint64_t difference;
     unsigned level, digit;
 
-    timer->state = AIOL__TIMER_WAITING;
     if (timer->deadline_ns == AIOL_NEVER) {
         aiol__list_append(&wheel->never, &timer->node);
         return;
@@ -51,7 +58,12 @@ static void place(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t 
     difference = tick ^ wheel->tick;
     level = difference ? (63 - (unsigned)__builtin_clzll(difference)) / DIGIT_BITS : 0;
     digit = (unsigned)(tick >> (level * DIGIT_BITS)) % AIOL__WHEEL_SLOTS;
-    aiol__list_append(&wheel->slots[level][digit], &timer->node);
+    slot = &wheel->slots[level][digit];
+    if (!aiol__list_is_empty(slot) && comes_before(timer, timer_of(slot->prev)))
+        wheel->disordered[level] |= UINT64_C(1) << digit;
+    aiol__list_append(slot, &timer->node);
+    timer->level = (uint8_t)level;
+    timer->digit = (uint8_t)digit;
     wheel->occupied[level] |= UINT64_C(1) << digit;
     wheel->occupied_levels |= UINT32_C(1) << level;
 }
@@ -59,6 +71,7 @@ static void place(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64_t 
 static void mark_empty(struct aiol__wheel *wheel, unsigned level, unsigned digit)
 {
     wheel->occupied[level] &= ~(UINT64_C(1) << digit);
+    wheel->disordered[level] &= ~(UINT64_C(1) << digit);
     if (wheel->occupied[level] == 0)
         wheel->occupied_levels &= ~(UINT32_C(1) << level);
 }
@@ -82,21 +95,24 @@ void aiol__wheel_arm(struct aiol__wheel *wheel, struct aiol_timer *timer, uint64
 
     timer->deadline_ns = deadline_ns;
     timer->sequence = wheel->next_number++;
-    if (timer->state == AIOL__TIMER_WAITING && deadline_ns >= old_deadline_ns)
+    if (timer->is_armed && deadline_ns >= old_deadline_ns) {
+        wheel->disordered[timer->level] |= UINT64_C(1) << timer->digit;
         return;
-    if (timer->state == AIOL__TIMER_IDLE)
-        wheel->active_count++;
-    else
+    }
+    if (timer->is_armed)
         unlink_timer(wheel, timer);
+    else
+        wheel->active_count++;
+    timer->is_armed = true;
     place(wheel, timer, wheel->tick);
 }
 
 void aiol__wheel_disarm(struct aiol__wheel *wheel, struct aiol_timer *timer)
 {
-    if (timer->state == AIOL__TIMER_IDLE)
+    if (!timer->is_armed)
         return;
     unlink_timer(wheel, timer);
-    timer->state = AIOL__TIMER_IDLE;
+    timer->is_armed = false;
     wheel->active_count--;
 }
 
@@ -161,13 +177,6 @@ uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
     return AIOL_NEVER;
 }
 
-static bool comes_before(const struct aiol_timer *a, const struct aiol_timer *b)
-{
-    if (a->deadline_ns != b->deadline_ns)
-        return a->deadline_ns < b->deadline_ns;
-    return a->sequence < b->sequence;
-}
-
 /* Merge two chains (linked by `next`, ended by NULL) that are in order. */
 static struct aiol__list *merge(struct aiol__list *a, struct aiol__list *b)
 {
@@ -213,15 +222,26 @@ static void sort(struct aiol__list *timers)
     }
 }
 
+static bool is_due(const struct aiol__wheel *wheel, const struct aiol_timer *timer)
+{
+    return timer->deadline_ns <= wheel->phase_ns && timer->sequence < wheel->phase_number;
+}
+
 /* Move what is due from a slot of the lowest level to wheel->due, in order, and the rest where it
  * belongs. */
-static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers)
+static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers, bool is_ordered)
 {
     uint64_t now_tick = tick_of(wheel->phase_ns);
     struct aiol_timer *latest = NULL;
     bool is_sorted = true;
     struct aiol__list *node;
 
+    /* They are looked at when it is their turn, since looking at many takes longer than the rest.
+     */
+    if (is_ordered && wheel->tick < now_tick) {
+        aiol__list_splice(&wheel->due, timers);
+        return;
+    }
     while ((node = aiol__list_take_first(timers)) != NULL) {
         struct aiol_timer *timer = timer_of(node);
 
@@ -230,11 +250,10 @@ static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers)
             place(wheel, timer, wheel->tick);
             continue;
         }
-        if (timer->deadline_ns > wheel->phase_ns || timer->sequence >= wheel->phase_number) {
+        if (!is_due(wheel, timer)) {
             place(wheel, timer, now_tick);
             continue;
         }
-        timer->state = AIOL__TIMER_DUE;
         aiol__list_append(&wheel->due, node);
         is_sorted = is_sorted && !(latest && comes_before(timer, latest));
         latest = timer;
@@ -257,6 +276,7 @@ static void refill_due(struct aiol__wheel *wheel)
     while (aiol__list_is_empty(&wheel->due)) {
         struct slot_place slot;
         struct aiol__list timers;
+        bool is_ordered;
 
         if (!wheel->occupied_levels)
             break;
@@ -264,12 +284,13 @@ static void refill_due(struct aiol__wheel *wheel)
         if (slot_tick(wheel, slot) > now_tick)
             break;
         wheel->tick = slot_tick(wheel, slot);
+        is_ordered = !(wheel->disordered[slot.level] >> slot.digit & 1);
         empty_slot(wheel, slot, &timers);
         if (slot.level > 0) {
             place_all(wheel, &timers, wheel->tick);
             continue;
         }
-        collect_due(wheel, &timers);
+        collect_due(wheel, &timers, is_ordered);
         /* What is left in the slot of this very moment is not due: do not look at it again. */
         if (wheel->tick == now_tick)
             return;
@@ -281,19 +302,25 @@ static void refill_due(struct aiol__wheel *wheel)
 struct aiol_timer *aiol__wheel_take_due(struct aiol__wheel *wheel)
 {
     struct aiol__list *node;
-    struct aiol_timer *timer;
 
     if (wheel->active_count == 0) {
         wheel->tick = tick_of(wheel->phase_ns);
         return NULL;
     }
-    if (aiol__list_is_empty(&wheel->due))
-        refill_due(wheel);
-    node = aiol__list_take_first(&wheel->due);
-    if (!node)
-        return NULL;
-    timer = timer_of(node);
-    timer->state = AIOL__TIMER_IDLE;
-    wheel->active_count--;
-    return timer;
+    for (;;) {
+        struct aiol_timer *timer;
+
+        if (aiol__list_is_empty(&wheel->due))
+            refill_due(wheel);
+        node = aiol__list_take_first(&wheel->due);
+        if (!node)
+            return NULL;
+        timer = timer_of(node);
+        if (is_due(wheel, timer)) {
+            timer->is_armed = false;
+            wheel->active_count--;
+            return timer;
+        }
+        place(wheel, timer, tick_of(wheel->phase_ns)); /* pushed back meanwhile */
+    }
 }

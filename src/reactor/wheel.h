@@ -11,7 +11,8 @@
  * position reaches a slot of a higher level, its timers are spread over the levels below.
  *
  * A slot promises only that none of its timers is due before it comes up. Pushing a deadline back
- * is therefore a store: the timer is put in its right place when its old slot comes up.
+ * is therefore a store: the timer is put in its right place when its old slot comes up, or when its
+ * turn comes among those that are due.
  */
 #ifndef AIOL__REACTOR_WHEEL_H
 #define AIOL__REACTOR_WHEEL_H
@@ -23,8 +24,6 @@
 #define AIOL__WHEEL_LEVELS 9
 #define AIOL__WHEEL_SLOTS 64
 
-enum aiol__timer_state { AIOL__TIMER_IDLE = 0, AIOL__TIMER_WAITING = 1, AIOL__TIMER_DUE = 2 };
-
 struct aiol__wheel {
     uint64_t tick;         /* the position: no slot before it is occupied */
     uint64_t phase_ns;     /* while timers fire: what is due by then */
@@ -33,8 +32,9 @@ struct aiol__wheel {
     uint64_t active_count;
     uint32_t occupied_levels;
     uint64_t occupied[AIOL__WHEEL_LEVELS];
-    struct aiol__list due;   /* taken from the slot that is being fired, in order */
-    struct aiol__list never; /* armed without a deadline: in no slot */
+    uint64_t disordered[AIOL__WHEEL_LEVELS]; /* slots whose timers may not be in order */
+    struct aiol__list due;                   /* taken from the slot that is being fired, in order */
+    struct aiol__list never;                 /* armed without a deadline: in no slot */
     struct aiol__list slots[AIOL__WHEEL_LEVELS][AIOL__WHEEL_SLOTS];
 };
 
