@@ -16,13 +16,16 @@ static int begin(struct aiol_queue *queue, struct aiol_task **ret_task)
     return rc;
 }
 
-/* A function of its own, so that a call that need not wait has no waiter to make room for. */
-static __attribute__((noinline)) int wait_for_item(struct aiol_queue *queue, struct aiol_task *task,
-                                                   void **ret_item)
+/* What is not done at once. Functions of their own, so that the calls below save no registers for a
+ * switch that they mostly do not make, and have no waiter to make room for. */
+static __attribute__((noinline)) int get_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+                                                 void **ret_item)
 {
     struct aiol__waiter getter;
-    int rc;
+    int rc = aiol_queue_get_nowait(queue, ret_item);
 
+    if (rc != -EAGAIN)
+        return (int)aiol__await_end(task, rc);
     aiol__task_waiter_init(&getter, task, queue, &aiol__queue_source);
     aiol__list_append(&queue->getters, &getter.node);
     rc = (int)aiol__task_park(task, &getter);
@@ -31,11 +34,14 @@ static __attribute__((noinline)) int wait_for_item(struct aiol_queue *queue, str
     return rc;
 }
 
-static __attribute__((noinline)) int wait_for_room(struct aiol_queue *queue, struct aiol_task *task,
-                                                   void *item)
+static __attribute__((noinline)) int put_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+                                                 void *item)
 {
     struct aiol__waiter putter;
+    int rc = aiol_queue_put_nowait(queue, item);
 
+    if (rc != -EAGAIN)
+        return (int)aiol__await_end(task, rc);
     aiol__task_waiter_init(&putter, task, queue, &aiol__queue_source);
     putter.slot = item;
     aiol__list_append(&queue->putters, &putter.node);
@@ -51,10 +57,7 @@ int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
         return rc;
     if (aiol__queue_get_at_once(queue, ret_item))
         return (int)aiol__await_end(task, 0);
-    rc = aiol_queue_get_nowait(queue, ret_item);
-    if (rc == -EAGAIN)
-        return wait_for_item(queue, task, ret_item);
-    return (int)aiol__await_end(task, rc);
+    return get_or_wait(queue, task, ret_item);
 }
 
 int aiol_await_queue_put(struct aiol_queue *queue, void *item)
@@ -66,10 +69,7 @@ int aiol_await_queue_put(struct aiol_queue *queue, void *item)
         return rc;
     if (aiol__queue_put_at_once(queue, item))
         return (int)aiol__await_end(task, 0);
-    rc = aiol_queue_put_nowait(queue, item);
-    if (rc == -EAGAIN)
-        return wait_for_room(queue, task, item);
-    return (int)aiol__await_end(task, rc);
+    return put_or_wait(queue, task, item);
 }
 
 int aiol_await_queue_join(struct aiol_queue *queue)

@@ -38,6 +38,12 @@ void aiol__task_interrupt(struct aiol_task *task)
     aiol__waiter_complete(waiter, -ECANCELED);
 }
 
+int64_t aiol__yield_and_return(struct aiol_task *task, int64_t result)
+{
+    aiol__task_yield(task);
+    return result;
+}
+
 int aiol__await_cancelled(struct aiol_task *task)
 {
     aiol__scope_note_cut(task->scope);

@@ -97,6 +97,9 @@ void aiol__task_wake(struct aiol__waiter *waiter);
 /* Cut short what a task waits for, if that can be: it gets -ECANCELED. */
 void aiol__task_interrupt(struct aiol_task *task);
 
+/* Let the others run before an awaiting call returns. */
+int64_t aiol__yield_and_return(struct aiol_task *task, int64_t result);
+
 /* What the two calls below do when the task is cancelled. */
 int aiol__await_cancelled(struct aiol_task *task);
 int64_t aiol__park_cancelled(struct aiol_task *task, struct aiol__waiter *waiter);
@@ -179,9 +182,7 @@ static inline int aiol__await_begin(struct aiol_task **ret_task)
  * calls yields, lest it starve the others. The awaited object may be gone afterwards. */
 static inline int64_t aiol__await_end(struct aiol_task *task, int64_t result)
 {
-    if (--task->budget == 0)
-        aiol__task_yield(task);
-    return result;
+    return --task->budget == 0 ? aiol__yield_and_return(task, result) : result;
 }
 
 /* Make `waiter` one that wakes `task` and waits for `object`. */
