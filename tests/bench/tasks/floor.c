@@ -139,6 +139,7 @@ static int switch_back(void *arg)
     (void)arg;
     for (;;)
         switch_to(&loop_task);
+    return 0;
 }
 
 static void begin_switch(long size, long active)
