@@ -96,7 +96,10 @@ class Participant:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait()
+        try:
+            self.process.wait(MOST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
         if self.server:
             os.kill(self.server_pid, signal.SIGTERM)
             self.server.wait()
@@ -133,15 +136,19 @@ def measure(folder, workload, case, who_runs, rounds):
                 note(who, participant.round())
                 participant.close()
         return values
-    participants = {who: Participant(folder, workload, case, who) for who in who_runs}
-    for number in range(rounds + 1):
-        for who, participant in participants.items():
-            progress(f"{workload} {case}: round {number} of {rounds}, {who}")
-            found = participant.round()
-            if number > 0:
-                note(who, found)
-    for participant in participants.values():
-        participant.close()
+    participants = {}
+    try:
+        for who in who_runs:
+            participants[who] = Participant(folder, workload, case, who)
+        for number in range(rounds + 1):
+            for who, participant in participants.items():
+                progress(f"{workload} {case}: round {number} of {rounds}, {who}")
+                found = participant.round()
+                if number > 0:
+                    note(who, found)
+    finally:
+        for participant in participants.values():
+            participant.close()
     return values
 
 
