@@ -17,11 +17,12 @@ static int init_condition(pthread_cond_t *condition)
     return pthread_cond_init(condition, NULL);
 }
 
-static int wait_for_condition(struct aiol__parker *parker, uint64_t delay_ns)
+static int wait_for_condition(struct aiol__parker *parker, uint64_t now_ns, uint64_t delay_ns)
 {
     struct timespec delay = {.tv_sec = (time_t)(delay_ns / AIOL_SECOND),
                              .tv_nsec = (long)(delay_ns % AIOL_SECOND)};
 
+    (void)now_ns;
     return pthread_cond_timedwait_relative_np(&parker->condition, &parker->mutex, &delay);
 }
 #else
@@ -39,9 +40,9 @@ static int init_condition(pthread_cond_t *condition)
     return error;
 }
 
-static int wait_for_condition(struct aiol__parker *parker, uint64_t delay_ns)
+static int wait_for_condition(struct aiol__parker *parker, uint64_t now_ns, uint64_t delay_ns)
 {
-    uint64_t end_ns = aiol__sys_monotonic_ns() + delay_ns;
+    uint64_t end_ns = now_ns + delay_ns;
     struct timespec end = {.tv_sec = (time_t)(end_ns / AIOL_SECOND),
                            .tv_nsec = (long)(end_ns % AIOL_SECOND)};
 
@@ -79,16 +80,17 @@ void aiol__parker_unlock(struct aiol__parker *parker)
 
 bool aiol__parker_wait(struct aiol__parker *parker, uint64_t deadline_ns)
 {
-    uint64_t delay_ns = AIOL_NEVER;
+    uint64_t now_ns, delay_ns;
 
-    if (deadline_ns != AIOL_NEVER)
-        delay_ns = aiol__saturating_sub(deadline_ns, aiol__sys_monotonic_ns());
+    if (deadline_ns == AIOL_NEVER) {
+        pthread_cond_wait(&parker->condition, &parker->mutex);
+        return true;
+    }
+    now_ns = aiol__sys_monotonic_ns();
+    delay_ns = aiol__saturating_sub(deadline_ns, now_ns);
     if (delay_ns == 0)
         return false;
-    if (deadline_ns == AIOL_NEVER)
-        pthread_cond_wait(&parker->condition, &parker->mutex);
-    else
-        wait_for_condition(parker, delay_ns < LONGEST_WAIT_NS ? delay_ns : LONGEST_WAIT_NS);
+    wait_for_condition(parker, now_ns, delay_ns < LONGEST_WAIT_NS ? delay_ns : LONGEST_WAIT_NS);
     return true;
 }
 
