@@ -78,6 +78,12 @@ static inline void aiol__context_prepare(struct aiol__context *context,
     (void)fiber;
 }
 
+/* Have the processor fetch what switching to a context will touch. */
+static inline void aiol__context_prefetch(const struct aiol__context *context)
+{
+    aiol__machine_prefetch(&context->machine);
+}
+
 /* What the thread sanitizer knows a stack by; NULL without it. */
 #ifdef AIOL__TSAN
 void *aiol__fiber_new(void);

@@ -71,6 +71,12 @@ static inline __attribute__((always_inline)) void aiol__machine_switch(struct ai
                        "v30", "v31", "cc", "memory" AIOL__PLATFORM_REGISTER AIOL__SVE_REGISTERS);
 }
 
+static inline void aiol__machine_prefetch(const struct aiol__machine *machine)
+{
+    __builtin_prefetch(machine->stack_pointer);
+    __builtin_prefetch((const char *)machine->stack_pointer + 64);
+}
+
 /* Where a new context begins, with the operands of the switch as arguments. */
 static inline void aiol__machine_begin(struct aiol__machine *from, struct aiol__machine *self)
 {

@@ -38,6 +38,11 @@ static inline void aiol__machine_prepare(struct aiol__machine *machine, void *lo
                 (unsigned)(arg_number >> 32), (unsigned)arg_number);
 }
 
+static inline void aiol__machine_prefetch(const struct aiol__machine *machine)
+{
+    __builtin_prefetch(machine); /* where its stack pointer lies in there is the library's matter */
+}
+
 static inline void aiol__machine_switch(struct aiol__machine *from, struct aiol__machine *to)
 {
     swapcontext(&from->ucontext, &to->ucontext);

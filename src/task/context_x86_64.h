@@ -74,6 +74,12 @@ static inline __attribute__((always_inline)) void aiol__machine_switch(struct ai
           "st(6)", "st(7)", "cc", "memory" AIOL__AVX512_REGISTERS);
 }
 
+static inline void aiol__machine_prefetch(const struct aiol__machine *machine)
+{
+    __builtin_prefetch(machine->stack_pointer);
+    __builtin_prefetch((const char *)machine->stack_pointer + 64);
+}
+
 /* Where a new context begins, with the operands of the switch as arguments. */
 static inline void aiol__machine_begin(struct aiol__machine *from, struct aiol__machine *self)
 {

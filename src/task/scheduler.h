@@ -135,15 +135,22 @@ static inline void aiol__scheduler_set_current(struct aiol__scheduler *scheduler
 static inline struct aiol__context *aiol__scheduler_choose_next(struct aiol__scheduler *scheduler)
 {
     struct aiol_task *next = scheduler->first_ready;
+    struct aiol_task *second;
 
     if (!next || scheduler->steps_left == 0) {
         aiol__scheduler_set_current(scheduler, NULL);
         return &scheduler->loop_context;
     }
     scheduler->steps_left--;
-    scheduler->first_ready = next->next;
-    if (!scheduler->first_ready)
+    second = next->next;
+    scheduler->first_ready = second;
+    if (second) {
+        /* While this task runs: where the second one goes on, and the third. */
+        aiol__context_prefetch(&second->context);
+        __builtin_prefetch(second->next);
+    } else {
         scheduler->ready_end = &scheduler->first_ready;
+    }
     aiol__scheduler_set_current(scheduler, next);
     return &next->context;
 }
