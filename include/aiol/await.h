@@ -13,6 +13,7 @@
 
 #include <aiol/future.h>
 #include <aiol/group.h>
+#include <aiol/io.h>
 #include <aiol/queue.h>
 #include <aiol/task.h>
 #include <aiol/time.h>
@@ -96,6 +97,21 @@ AIOL_API int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item);
  * Thread: a task's. Returns 0, AIOL_ECLOSED (freed), -ECANCELED, -EINVAL or AIOL_ENOTASK.
  */
 AIOL_API int aiol_await_queue_join(struct aiol_queue *queue);
+
+/*
+ * Wait until the descriptor of a watcher is ready for one of `events` (AIOL_READABLE,
+ * AIOL_WRITABLE, perhaps AIOL_EDGE). The watcher is the caller's, prepared by aiol_io_init(), and
+ * not started; to be closed by aiol_io_close() before its descriptor is closed. It remembers
+ * between two waits that the kernel watches, so that waiting again and again costs no system call
+ * but the loop's own: the fastest way for a task to serve one descriptor (with aiol_fd_recv() and
+ * aiol_fd_send(), which never wait).
+ *
+ * Thread: a task's. Returns what is ready (1 or more: of `events`, and AIOL_HANGUP, AIOL_ERROR),
+ * -ECANCELED, AIOL_ECLOSED (the watcher was stopped or closed meanwhile), -EBUSY (it is started, or
+ * another task waits on it), -EINVAL, AIOL_ENOTASK, or why the descriptor cannot be watched, as
+ * aiol_io_start() does.
+ */
+AIOL_API int aiol_await_io(struct aiol_io *io, uint32_t events);
 
 /*
  * Wait until a descriptor can be read without blocking: data, the end, or an error is there. The

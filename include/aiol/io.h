@@ -43,11 +43,12 @@ struct aiol_io {
     uint8_t unref;
     uint8_t trusted;
     uint8_t reserved_byte;
-    void *reserved;
+    struct aiol__waiter *waiter; /* a task that waits for it; then the callback is not called */
 };
 
 /*
- * Prepare a watcher of `fd`; nothing is watched yet. `io` stays the caller's; the loop borrows it,
+ * Prepare a watcher of `fd`; nothing is watched yet. The callback may be NULL for one that only
+ * tasks wait on (aiol_await_io()). `io` stays the caller's; the loop borrows it,
  * at this address, while it is started. The descriptor stays the caller's.
  *
  * Thread: the loop's. Cannot fail; a bad descriptor fails in aiol_io_start().
@@ -59,18 +60,20 @@ AIOL_API void aiol_io_init(struct aiol_io *io, struct aiol_loop *loop, int fd, a
  * Watch for `events` (AIOL_READABLE, AIOL_WRITABLE, perhaps AIOL_EDGE): the callback is called in
  * every turn in which one of them, or a hang-up or an error, is there. Starting a started watcher
  * replaces what it wants. The watchers of one descriptor are called in the order of their starts.
- * What the system cannot poll, such as a regular file, is always ready.
+ * What the system cannot poll, such as a regular file, is always ready. While a task waits on the
+ * watcher, it is that task's.
  *
- * Thread: the loop's. Returns 0, -EINVAL (no or unknown events, or AIOL_EDGE against the other
- * watchers of this descriptor), -EBADF (no such descriptor), -ENOMEM, -ENOSPC (the system's limit
- * of watched descriptors), -ENOTSUP (a real descriptor on a simulated loop), or AIOL_ECLOSED (the
- * loop is being freed).
+ * Thread: the loop's. Returns 0, -EINVAL (no or unknown events, no callback, or AIOL_EDGE against
+ * the other watchers of this descriptor), -EBUSY (a task waits on it), -EBADF (no such descriptor),
+ * -ENOMEM, -ENOSPC (the system's limit of watched descriptors), -ENOTSUP (a real descriptor on a
+ * simulated loop), or AIOL_ECLOSED (the loop is being freed).
  */
 AIOL_API int aiol_io_start(struct aiol_io *io, uint32_t events);
 
 /*
  * Stop watching. When this returns the loop has forgotten the watcher, also when its descriptor is
- * among those that the turn under way has still to serve. The descriptor stays known to the kernel,
+ * among those that the turn under way has still to serve. A task that waits on it
+ * (aiol_await_io()) gets AIOL_ECLOSED. The descriptor stays known to the kernel,
  * so that starting again is cheap; close the watcher before you close the descriptor.
  *
  * Thread: the loop's. Cannot fail.

@@ -29,7 +29,7 @@ struct aiol_loop_options {
     const struct aiol_allocator *allocator; /* copied; NULL for malloc's family */
     uint32_t clock;                         /* one of enum aiol_clock */
     uint32_t max_events_per_turn;           /* descriptors served in a turn, up to 2^24; 0: 1024 */
-    uint32_t max_task_steps_per_turn;       /* task resumptions in a turn; 0: 256 */
+    uint32_t max_task_steps_per_turn;       /* task resumptions in a turn; 0: 1024 */
     uint32_t reserved;                      /* 0 */
     uint64_t seed;                          /* of a simulated loop */
 };

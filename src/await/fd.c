@@ -1,5 +1,6 @@
 /*
- * Awaiting plain descriptors: try, and if that would block, park with a watcher on the task's own
+ * Awaiting descriptors. By a watcher of the caller's that is waiting and nothing else. A plain
+ * descriptor is tried first, and if that would block, the task parks with a watcher on its own
  * stack. Such a watcher is new each time, so that the reactor has the poller confirm the
  * registration and a descriptor that was closed and handed out again is safe here.
  */
@@ -12,30 +13,36 @@
 
 #include <errno.h>
 
-static void on_ready(struct aiol_io *io, uint32_t ready, void *data)
+static int park_on_watcher(struct aiol_task *task, struct aiol_io *io, uint32_t events)
 {
-    (void)ready;
-    aiol_io_stop(io);
-    aiol__waiter_complete(data, 0);
+    struct aiol__waiter waiter;
+    int rc;
+
+    aiol__task_waiter_init(&waiter, task, io, &aiol__io_source);
+    rc = aiol__io_wait(io, events, &waiter);
+    return (int)(rc < 0 ? aiol__await_end(task, rc) : aiol__task_park(task, &waiter));
 }
 
-static void withdraw_watcher(struct aiol__waiter *waiter)
+int aiol_await_io(struct aiol_io *io, uint32_t events)
 {
-    aiol_io_stop(waiter->object);
-}
+    struct aiol_task *task;
+    int rc = aiol__await_begin(&task);
 
-static const struct aiol__waiter_source io_source = {.withdraw = withdraw_watcher};
+    if (rc < 0)
+        return rc;
+    if (io->loop != task->scheduler->loop)
+        return (int)aiol__await_end(task, -EINVAL);
+    return park_on_watcher(task, io, events);
+}
 
 static int park_until_ready(struct aiol_task *task, int fd, uint32_t events)
 {
-    struct aiol__waiter waiter;
     struct aiol_io io;
     int rc;
 
-    aiol_io_init(&io, task->scheduler->loop, fd, on_ready, &waiter);
-    aiol__task_waiter_init(&waiter, task, &io, &io_source);
-    rc = aiol_io_start(&io, events);
-    return (int)(rc < 0 ? aiol__await_end(task, rc) : aiol__task_park(task, &waiter));
+    aiol_io_init(&io, task->scheduler->loop, fd, NULL, NULL);
+    rc = park_on_watcher(task, &io, events);
+    return rc < 0 ? rc : 0;
 }
 
 static int await_ready(int fd, uint32_t events)

@@ -2,6 +2,7 @@
  * Watchers: starting and stopping them, and serving events. What each descriptor's watchers want
  * together is kept in the table of descriptors (io_table.h), which tells the poller.
  */
+#include "base/waiter.h"
 #include "reactor/loop.h"
 
 #include <aiol/error.h>
@@ -63,7 +64,7 @@ void aiol_io_init(struct aiol_io *io, struct aiol_loop *loop, int fd, aiol_io_fn
     aiol__list_init(&io->node);
 }
 
-int aiol_io_start(struct aiol_io *io, uint32_t events)
+static int start(struct aiol_io *io, uint32_t events)
 {
     struct aiol_loop *loop = io->loop;
     struct aiol__io_table *table = &loop->io;
@@ -101,18 +102,57 @@ int aiol_io_start(struct aiol_io *io, uint32_t events)
     return 0;
 }
 
-void aiol_io_stop(struct aiol_io *io)
+int aiol_io_start(struct aiol_io *io, uint32_t events)
+{
+    if (io->waiter)
+        return -EBUSY;
+    return io->callback ? start(io, events) : -EINVAL;
+}
+
+int aiol__io_wait(struct aiol_io *io, uint32_t events, struct aiol__waiter *waiter)
+{
+    int rc = io->wanted ? -EBUSY : start(io, events);
+
+    if (rc == 0)
+        io->waiter = waiter;
+    return rc;
+}
+
+static void stop(struct aiol_io *io)
 {
     struct aiol__io_table *table = &io->loop->io;
 
-    aiol__loop_check_thread(io->loop);
-    if (!io->wanted)
-        return;
     unlink_watcher(table, &table->descriptors[io->fd], io);
     io->wanted = 0;
+    io->waiter = NULL;
     table->active_count--;
     table->ref_count -= !io->unref;
     update_wanted(table, io->fd);
+}
+
+/* End the wait of the task that waits on the watcher. */
+static void complete(struct aiol_io *io, int64_t status)
+{
+    struct aiol__waiter *waiter = io->waiter;
+
+    stop(io);
+    aiol__waiter_complete(waiter, status);
+}
+
+static void withdraw(struct aiol__waiter *waiter)
+{
+    stop(waiter->object);
+}
+
+const struct aiol__waiter_source aiol__io_source = {.withdraw = withdraw};
+
+void aiol_io_stop(struct aiol_io *io)
+{
+    aiol__loop_check_thread(io->loop);
+    if (io->waiter)
+        complete(io, AIOL_ECLOSED);
+    else if (io->wanted)
+        stop(io);
 }
 
 void aiol_io_close(struct aiol_io *io)
@@ -128,9 +168,12 @@ void aiol_io_close(struct aiol_io *io)
 
 static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
 {
-    struct aiol__list *first = loop->io.descriptors[fd].first;
+    const struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
+    struct aiol__list *first = descriptor->first;
     struct aiol__list *node;
 
+    if (ready & descriptor->registered & ~(uint32_t)descriptor->wanted)
+        aiol__io_table_confirm(&loop->io, fd); /* nobody wants it any more: have it taken back */
     if (!first) {
         /* A hang-up or an error is reported whether or not it is asked for, for ever. */
         if (ready & (AIOL_HANGUP | AIOL_ERROR))
@@ -141,9 +184,15 @@ static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
     while ((node = aiol__walk_next(&loop->io.walk)) != NULL) {
         struct aiol_io *io = io_of(node);
 
+        uint32_t reported = ready & (io->wanted | AIOL_HANGUP | AIOL_ERROR);
+
         /* Those that were started in this very phase wait for the next turn. */
-        if ((io->wanted & ready) && io->started_turn < loop->io.turn)
-            io->callback(io, ready & (io->wanted | AIOL_HANGUP | AIOL_ERROR), io->data);
+        if (!(io->wanted & ready) || io->started_turn == loop->io.turn)
+            continue;
+        if (io->waiter)
+            complete(io, reported);
+        else
+            io->callback(io, reported, io->data);
     }
 }
 

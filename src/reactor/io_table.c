@@ -41,12 +41,22 @@ static int grow_table(struct aiol_loop *loop, int fd)
     return 0;
 }
 
+/* Does the poller know what it has to? That nobody wants to read for now is left until there is
+ * something to be read: mostly somebody wants to again by then. (Not so writing: what can be
+ * written to now most likely still can when the poller looks.) */
+static bool is_told(const struct aiol__descriptor *descriptor)
+{
+    uint8_t may_stay = descriptor->wanted ? AIOL_READABLE : AIOL_READABLE | AIOL_EDGE;
+    uint8_t changed = descriptor->wanted ^ descriptor->registered;
+
+    return !(changed & ~(descriptor->registered & may_stay)) && !descriptor->must_confirm;
+}
+
 static void mark_changed(struct aiol__io_table *table, int fd)
 {
     struct aiol__descriptor *descriptor = &table->descriptors[fd];
 
-    if (descriptor->is_changed ||
-        (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
+    if (descriptor->is_changed || is_told(descriptor))
         return;
     descriptor->is_changed = true;
     descriptor->next_changed = table->first_changed;
@@ -207,8 +217,7 @@ static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
     struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
     int rc;
 
-    if (descriptor->state != AIOL__REGISTERED ||
-        (descriptor->wanted == descriptor->registered && !descriptor->must_confirm))
+    if (descriptor->state != AIOL__REGISTERED || is_told(descriptor))
         return 0;
     rc = loop->poller->ops->modify(loop->poller, fd, descriptor->generation, descriptor->registered,
                                    descriptor->wanted, at_once || descriptor->must_confirm);

@@ -9,9 +9,10 @@
  * duplicate of it lives on somewhere, and is dropped. Such a registration cannot be taken out by
  * its number any more; if it goes on sending, the poller is made anew.
  *
- * A registration outlives its watchers' stop, since starting again is common; and it may be stale,
- * since users close descriptors. So a watcher that starts for the first time does not trust it, but
- * has the poller confirm it.
+ * A registration outlives its watchers' stop, since starting again is common: the poller goes on
+ * looking whether there is something to be read, until there is and nobody wants it. And it may be
+ * stale, since users close descriptors. So a watcher that starts for the first time does not trust
+ * it, but has the poller confirm it.
  */
 #ifndef AIOL__REACTOR_IO_TABLE_H
 #define AIOL__REACTOR_IO_TABLE_H

@@ -11,7 +11,9 @@
 
 #define DEFAULT_MAX_EVENTS 1024
 #define MAX_MAX_EVENTS (1 << 24)
-#define DEFAULT_MAX_TASK_STEPS 256
+/* As many as the events: so all tasks that they make ready run in the same turn, and mostly wait
+ * for the same again before the poller is told that nobody does. */
+#define DEFAULT_MAX_TASK_STEPS DEFAULT_MAX_EVENTS
 
 static int read_options(const struct aiol_loop_options *options,
                         struct aiol_loop_options *ret_chosen)

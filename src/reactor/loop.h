@@ -11,6 +11,7 @@
 #include "reactor/wheel.h"
 
 #include <aiol/hook.h>
+#include <aiol/io.h>
 #include <aiol/loop.h>
 
 #include <assert.h>
@@ -107,6 +108,12 @@ static inline uint64_t aiol__loop_task_count(const struct aiol_loop *loop)
 
 /* Free without asking whether anything is started. What still is will never be touched again. */
 void aiol__loop_destroy(struct aiol_loop *loop);
+
+/* Watch until the first event, for one waiter instead of the callback; its status is then what is
+ * ready, or AIOL_ECLOSED if the watcher is stopped meanwhile. 0, -EBUSY if it is started already,
+ * or an error as aiol_io_start() returns. */
+int aiol__io_wait(struct aiol_io *io, uint32_t events, struct aiol__waiter *waiter);
+extern const struct aiol__waiter_source aiol__io_source;
 
 /* Serve the events of the last wait, then the descriptors that are always ready. */
 void aiol__io_serve(struct aiol_loop *loop, int event_count);

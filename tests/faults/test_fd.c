@@ -83,10 +83,14 @@ static int talk_over_a_pair(struct aiol_loop *loop)
 static int answer(void *arg)
 {
     const struct ends *ends = arg;
+    struct aiol_io io;
     char byte;
     int64_t size;
-    int rc = aiol_await_readable(ends->far_fd);
+    int rc;
 
+    aiol_io_init(&io, aiol_loop_current(), ends->far_fd, NULL, NULL);
+    rc = aiol_await_io(&io, AIOL_READABLE);
+    aiol_io_close(&io);
     if (rc < 0)
         return rc;
     size = aiol_await_recv(ends->far_fd, &byte, 1);

@@ -88,12 +88,13 @@ static void test_p2_a_post_that_comes_after_the_last_look_keeps_the_loop_awake(v
     assert_int_equal(aiol_poster_new(loop, &late_poster), 0);
     aiol_post_init(&late_post, count_post, &count);
     aiol_loop_run_once(loop, 0);
-    aiol_io_stop(&io); /* which the poller is told of before the wait */
+    aiol_io_start(&io, AIOL_READABLE | AIOL_EDGE); /* the poller is told before the wait */
     real_sys = aiol__sys;
     aiol__sys.epoll_ctl = post_at_the_last_moment;
     aiol_loop_run_once(loop, AIOL_SECOND);
     assert_int_equal(count, 1);
     assert_true(aiol_loop_now_ns(loop) == AIOL_HOUR);
+    aiol_io_close(&io);
     aiol_poster_release(late_poster);
     aiol_loop_run_once(loop, 0);
     close(fds[0]);

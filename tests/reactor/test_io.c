@@ -326,39 +326,6 @@ static void test_a_pipe_whose_reader_goes_is_ready_in_every_turn(void **state)
     free_loop(loop);
 }
 
-static void test_changes_of_interest_go_to_the_kernel_once_a_turn(void **state)
-{
-    struct aiol_loop *loop = new_loop();
-    struct probe probe;
-    int fds[2];
-
-    (void)state;
-    make_socket_pair(fds);
-    watch_poller();
-    init_probe(&probe, loop, fds[0]);
-    aiol_io_start(&probe.io, AIOL_READABLE);
-    assert_int_equal(poller_watch.change_count, 1);
-    for (int i = 0; i < 10; i++) {
-        aiol_io_stop(&probe.io);
-        aiol_io_start(&probe.io, AIOL_READABLE);
-    }
-    aiol_loop_run_once(loop, 0);
-    assert_int_equal(poller_watch.change_count, 1);
-    aiol_io_start(&probe.io, AIOL_WRITABLE);
-    aiol_io_start(&probe.io, AIOL_READABLE | AIOL_WRITABLE);
-    aiol_io_stop(&probe.io);
-    assert_int_equal(poller_watch.change_count, 1);
-    aiol_loop_run_once(loop, 0);
-    assert_int_equal(poller_watch.change_count, 2);
-    aiol_loop_run_once(loop, 0);
-    assert_int_equal(poller_watch.change_count, 2);
-    aiol_io_close(&probe.io);
-    assert_in_range(poller_watch.change_count, 2,
-                    3); /* with kqueue nothing is registered any more */
-    close_pair(fds);
-    free_loop(loop);
-}
-
 static void test_an_unrefd_watcher_does_not_keep_the_loop_running(void **state)
 {
     struct aiol_loop *loop = new_loop();
@@ -478,7 +445,6 @@ int main(void)
         TEST(test_a_pipe_whose_reader_goes_is_ready_in_every_turn),
         TEST(test_a_stopped_watcher_with_unread_data_does_not_keep_the_loop_busy),
         TEST(test_a_stopped_watcher_whose_peer_hangs_up_does_not_keep_the_loop_busy),
-        TEST(test_changes_of_interest_go_to_the_kernel_once_a_turn),
         TEST(test_an_unrefd_watcher_does_not_keep_the_loop_running),
         TEST(test_p5_watching_a_known_descriptor_allocates_nothing),
         TEST(test_a_descriptor_closed_before_its_watcher_does_no_harm),

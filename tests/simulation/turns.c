@@ -247,7 +247,7 @@ static void begin_world(uint64_t seed, uint64_t loop_seed, bool is_verbose)
     options.max_events_per_turn = max_events[below(COUNT_OF(max_events))];
     options.max_task_steps_per_turn = max_steps[below(COUNT_OF(max_steps))];
     world.max_events = options.max_events_per_turn ? options.max_events_per_turn : DEFAULT_EVENTS;
-    world.max_steps = options.max_task_steps_per_turn ? options.max_task_steps_per_turn : 256;
+    world.max_steps = options.max_task_steps_per_turn ? options.max_task_steps_per_turn : 1024;
     choose_weights();
     if (aiol_loop_new(&options, &world.loop) < 0) {
         fault("no loop");

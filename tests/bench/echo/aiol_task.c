@@ -1,4 +1,4 @@
-/* Echo by tasks of libaio-loop: one for each connection. */
+/* Echo by tasks of libaio-loop: one for each connection, on a watcher of its own. */
 #include "echo.h"
 
 #include <aiol.h>
@@ -8,12 +8,19 @@ static char buffer[BUFFER_BYTES];
 
 static int echo(void *arg)
 {
+    struct aiol_loop *loop = aiol_loop_current();
     int fd = *(int *)arg;
-    int64_t size;
+    int64_t size = 1;
+    struct aiol_io io;
 
-    while ((size = aiol_await_recv(fd, buffer, sizeof buffer)) > 0)
-        bench_check(aiol_await_send(fd, buffer, (size_t)size) == size, "send");
-    return aiol_fd_close(aiol_loop_current(), fd);
+    aiol_io_init(&io, loop, fd, NULL, NULL);
+    while (size > 0 && aiol_await_io(&io, AIOL_READABLE) > 0) {
+        size = aiol_fd_recv(loop, fd, buffer, sizeof buffer);
+        if (size > 0)
+            bench_check(aiol_fd_send(loop, fd, buffer, (size_t)size) == size, "send");
+    }
+    aiol_io_close(&io);
+    return aiol_fd_close(loop, fd);
 }
 
 static int accept_all(void *arg)
