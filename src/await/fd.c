@@ -15,12 +15,9 @@
 
 static int park_on_watcher(struct aiol_task *task, struct aiol_io *io, uint32_t events)
 {
-    struct aiol__waiter waiter;
-    int rc;
+    int rc = aiol__io_wait(io, events, aiol__task_waiter(task, io, &aiol__io_source));
 
-    aiol__task_waiter_init(&waiter, task, io, &aiol__io_source);
-    rc = aiol__io_wait(io, events, &waiter);
-    return (int)(rc < 0 ? aiol__await_end(task, rc) : aiol__task_park(task, &waiter));
+    return (int)(rc < 0 ? aiol__await_end(task, rc) : aiol__task_park(task));
 }
 
 int aiol_await_io(struct aiol_io *io, uint32_t events)

@@ -8,7 +8,6 @@
 
 int aiol_await_future(struct aiol_future *future, void **ret_value)
 {
-    struct aiol__waiter waiter;
     struct aiol_task *task;
     int rc = aiol__await_begin(&task);
 
@@ -16,12 +15,11 @@ int aiol_await_future(struct aiol_future *future, void **ret_value)
         return rc;
     if (future->loop != task->scheduler->loop)
         return (int)aiol__await_end(task, -EINVAL);
-    aiol__task_waiter_init(&waiter, task, future, &aiol__future_source);
-    if (aiol__future_begin_wait(future, &waiter))
-        rc = (int)aiol__task_park(task, &waiter);
+    if (aiol__future_begin_wait(future, aiol__task_waiter(task, future, &aiol__future_source)))
+        rc = (int)aiol__task_park(task);
     else
         rc = (int)aiol__await_end(task, future->status);
     if (rc >= 0 && ret_value)
-        *ret_value = waiter.slot;
+        *ret_value = task->waiter.slot;
     return rc;
 }

@@ -1,5 +1,4 @@
-/* Awaiting a queue. What need not wait is done by the calls that never wait, before there is a
- * waiter. */
+/* Awaiting a queue. */
 #include "queue/queue.h"
 #include "task/scheduler.h"
 
@@ -16,36 +15,29 @@ static int begin(struct aiol_queue *queue, struct aiol_task **ret_task)
     return rc;
 }
 
-/* What is not done at once. Functions of their own, so that the calls below save no registers for a
- * switch that they mostly do not make, and have no waiter to make room for. */
-static __attribute__((noinline)) int get_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+/* Functions of their own, so that the calls below save no registers for a switch that they mostly
+ * do not make. */
+static __attribute__((noinline)) int wait_to_get(struct aiol_queue *queue, struct aiol_task *task,
                                                  void **ret_item)
 {
-    struct aiol__waiter getter;
-    int rc = aiol_queue_get_nowait(queue, ret_item);
+    struct aiol__waiter *getter = aiol__task_waiter(task, queue, &aiol__queue_source);
+    int rc;
 
-    if (rc != -EAGAIN)
-        return (int)aiol__await_end(task, rc);
-    aiol__task_waiter_init(&getter, task, queue, &aiol__queue_source);
-    aiol__list_append(&queue->getters, &getter.node);
-    rc = (int)aiol__task_park(task, &getter);
+    aiol__list_append(&queue->getters, &getter->node);
+    rc = (int)aiol__task_park(task);
     if (rc == 0)
-        *ret_item = getter.slot;
+        *ret_item = getter->slot;
     return rc;
 }
 
-static __attribute__((noinline)) int put_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+static __attribute__((noinline)) int wait_to_put(struct aiol_queue *queue, struct aiol_task *task,
                                                  void *item)
 {
-    struct aiol__waiter putter;
-    int rc = aiol_queue_put_nowait(queue, item);
+    struct aiol__waiter *putter = aiol__task_waiter(task, queue, &aiol__queue_source);
 
-    if (rc != -EAGAIN)
-        return (int)aiol__await_end(task, rc);
-    aiol__task_waiter_init(&putter, task, queue, &aiol__queue_source);
-    putter.slot = item;
-    aiol__list_append(&queue->putters, &putter.node);
-    return (int)aiol__task_park(task, &putter);
+    putter->slot = item;
+    aiol__list_append(&queue->putters, &putter->node);
+    return (int)aiol__task_park(task);
 }
 
 int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
@@ -57,7 +49,8 @@ int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
         return rc;
     if (aiol__queue_get_at_once(queue, ret_item))
         return (int)aiol__await_end(task, 0);
-    return get_or_wait(queue, task, ret_item);
+    rc = aiol__queue_get_or_fail(queue, ret_item);
+    return rc == -EAGAIN ? wait_to_get(queue, task, ret_item) : (int)aiol__await_end(task, rc);
 }
 
 int aiol_await_queue_put(struct aiol_queue *queue, void *item)
@@ -69,18 +62,17 @@ int aiol_await_queue_put(struct aiol_queue *queue, void *item)
         return rc;
     if (aiol__queue_put_at_once(queue, item))
         return (int)aiol__await_end(task, 0);
-    return put_or_wait(queue, task, item);
+    rc = aiol__queue_put_or_fail(queue, item);
+    return rc == -EAGAIN ? wait_to_put(queue, task, item) : (int)aiol__await_end(task, rc);
 }
 
 int aiol_await_queue_join(struct aiol_queue *queue)
 {
-    struct aiol__waiter joiner;
     struct aiol_task *task;
     int rc = begin(queue, &task);
 
     if (rc < 0)
         return rc;
-    aiol__task_waiter_init(&joiner, task, queue, &aiol__queue_source);
-    rc = aiol__queue_join(queue, &joiner);
-    return (int)(rc == -EAGAIN ? aiol__task_park(task, &joiner) : aiol__await_end(task, rc));
+    rc = aiol__queue_join(queue, aiol__task_waiter(task, queue, &aiol__queue_source));
+    return (int)(rc == -EAGAIN ? aiol__task_park(task) : aiol__await_end(task, rc));
 }

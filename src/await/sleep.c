@@ -23,15 +23,14 @@ static const struct aiol__waiter_source sleep_source = {.withdraw = withdraw_sle
 
 static int sleep_until(struct aiol_task *task, uint64_t deadline_ns)
 {
-    struct aiol__waiter waiter;
     struct aiol_timer timer;
 
-    aiol_timer_init(&timer, task->scheduler->loop, on_wake_up, &waiter);
-    aiol__task_waiter_init(&waiter, task, &timer, &sleep_source);
+    aiol_timer_init(&timer, task->scheduler->loop, on_wake_up,
+                    aiol__task_waiter(task, &timer, &sleep_source));
     /* For ever needs no timer, and then the loop sees that nothing will ever end this. */
     if (deadline_ns != AIOL_NEVER)
         aiol_timer_start_at(&timer, deadline_ns);
-    return (int)aiol__task_park(task, &waiter);
+    return (int)aiol__task_park(task);
 }
 
 int aiol_await_sleep_until(uint64_t deadline_ns)

@@ -14,13 +14,10 @@ static void withdraw_await(struct aiol__waiter *waiter)
 
 static const struct aiol__waiter_source task_source = {.withdraw = withdraw_await};
 
-static int wait_for_end(struct aiol_task *task, struct aiol_task *awaited)
+static inline int wait_for_end(struct aiol_task *task, struct aiol_task *awaited)
 {
-    struct aiol__waiter waiter;
-
-    aiol__task_waiter_init(&waiter, task, awaited, &task_source);
-    awaited->awaiting = &waiter;
-    return (int)aiol__task_park(task, &waiter);
+    awaited->awaiting = aiol__task_waiter(task, awaited, &task_source);
+    return (int)aiol__task_park(task);
 }
 
 int aiol_await_task(struct aiol_task *awaited, int *ret_result)
@@ -36,7 +33,7 @@ int aiol_await_task(struct aiol_task *awaited, int *ret_result)
         rc = -EINVAL;
     else if (awaited->awaiting)
         rc = -EBUSY;
-    else if (!awaited->is_done)
+    else if (awaited->root)
         rc = wait_for_end(task, awaited);
     if (rc < 0)
         return (int)aiol__await_end(task, rc);

@@ -84,12 +84,10 @@ static struct aiol__waiter *claim_first(struct aiol__list *waiters)
     return NULL;
 }
 
-int aiol_queue_put_nowait(struct aiol_queue *queue, void *item)
+int aiol__queue_put_or_fail(struct aiol_queue *queue, void *item)
 {
     struct aiol__waiter *getter;
 
-    if (aiol__queue_put_at_once(queue, item))
-        return 0;
     if (queue->is_shut_down)
         return AIOL_ECLOSED;
     getter = claim_first(&queue->getters);
@@ -119,13 +117,15 @@ static void *accept_putter(struct aiol_queue *queue, struct aiol__waiter *putter
     return item;
 }
 
-int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
+int aiol_queue_put_nowait(struct aiol_queue *queue, void *item)
 {
-    struct aiol__waiter *putter;
+    return aiol__queue_put_at_once(queue, item) ? 0 : aiol__queue_put_or_fail(queue, item);
+}
 
-    if (aiol__queue_get_at_once(queue, ret_item))
-        return 0;
-    putter = claim_first(&queue->putters);
+int aiol__queue_get_or_fail(struct aiol_queue *queue, void **ret_item)
+{
+    struct aiol__waiter *putter = claim_first(&queue->putters);
+
     if (queue->count > 0) {
         *ret_item = aiol__queue_pop(queue);
         if (putter)
@@ -137,6 +137,11 @@ int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
         return 0;
     }
     return queue->is_shut_down ? AIOL_ECLOSED : -EAGAIN;
+}
+
+int aiol_queue_get_nowait(struct aiol_queue *queue, void **ret_item)
+{
+    return aiol__queue_get_at_once(queue, ret_item) ? 0 : aiol__queue_get_or_fail(queue, ret_item);
 }
 
 int aiol__queue_get(struct aiol_queue *queue, struct aiol__waiter *getter)

@@ -83,6 +83,11 @@ static inline bool aiol__queue_get_at_once(struct aiol_queue *queue, void **ret_
     return true;
 }
 
+/* The rest of what they do: as aiol_queue_put_nowait() and aiol_queue_get_nowait() return, when it
+ * is known that nothing can be done at once. */
+int aiol__queue_put_or_fail(struct aiol_queue *queue, void *item);
+int aiol__queue_get_or_fail(struct aiol_queue *queue, void **ret_item);
+
 /* They only have a place in a list to give up. */
 extern const struct aiol__waiter_source aiol__queue_source;
 

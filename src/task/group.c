@@ -107,14 +107,12 @@ int aiol__group_finish(struct aiol_group *group)
     /* A group always waits for all of its tasks: nothing can withdraw this. */
     static const struct aiol__waiter_source source = {.withdraw = NULL};
     struct aiol_task *task = group->scope.tree.task;
-    struct aiol__waiter waiter;
     int result;
 
     /* Again when others were spawned between the end of the last one and this task's turn. */
     while (group->running_count > 0) {
-        aiol__task_waiter_init(&waiter, task, group, &source);
-        group->awaiting = &waiter;
-        aiol__task_park(task, &waiter);
+        group->awaiting = aiol__task_waiter(task, group, &source);
+        aiol__task_park(task);
     }
     result = group->result;
     group->result = 0;

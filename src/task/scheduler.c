@@ -21,17 +21,17 @@ static struct aiol__scheduler *scheduler_of_guest(const struct aiol__guest *gues
 
 void aiol__task_wake(struct aiol__waiter *waiter)
 {
-    struct aiol_task *task = waiter->owner;
+    struct aiol_task *task = container_of(waiter, struct aiol_task, waiter);
 
-    task->parked = NULL;
+    task->is_parked = false;
     aiol__task_make_ready(task);
 }
 
 void aiol__task_interrupt(struct aiol_task *task)
 {
-    struct aiol__waiter *waiter = task->parked;
+    struct aiol__waiter *waiter = &task->waiter;
 
-    if (!waiter || !waiter->source->withdraw)
+    if (!task->is_parked || !waiter->source->withdraw)
         return;
     waiter->source->withdraw(waiter);
     aiol__scope_note_cut(task->scope);
@@ -50,9 +50,9 @@ int aiol__await_cancelled(struct aiol_task *task)
     return (int)aiol__await_end(task, -ECANCELED);
 }
 
-int64_t aiol__park_cancelled(struct aiol_task *task, struct aiol__waiter *waiter)
+int64_t aiol__park_cancelled(struct aiol_task *task)
 {
-    waiter->source->withdraw(waiter);
+    task->waiter.source->withdraw(&task->waiter);
     aiol__scope_note_cut(task->scope);
     return -ECANCELED;
 }
@@ -61,7 +61,7 @@ bool aiol__task_has_lost_its_scope(const struct aiol_task *task, const void *fra
 {
     const char *scope = (const char *)task->scope;
 
-    return scope >= (const char *)task->stack->low && scope < (const char *)frame;
+    return scope >= (const char *)task->root->stack->low && scope < (const char *)frame;
 }
 
 static bool is_ready(const struct aiol__guest *guest)
@@ -99,34 +99,21 @@ static void show_task(struct aiol__guest *guest)
         aiol__current_task = scheduler_of_guest(guest)->current;
 }
 
-static struct aiol_task *task_of(struct aiol__list *node)
-{
-    return container_of(node, struct aiol_task, node);
-}
-
 static void cancel_all(struct aiol__guest *guest)
 {
-    struct aiol__list *tasks = &scheduler_of_guest(guest)->tasks;
+    struct aiol__list *roots = &scheduler_of_guest(guest)->root.children;
 
     /* Cancelling makes tasks ready, but ends none. */
-    for (struct aiol__list *node = tasks->next; node != tasks; node = node->next)
-        aiol_task_cancel(task_of(node));
+    for (struct aiol__list *node = roots->next; node != roots; node = node->next)
+        aiol__scope_node_cancel(container_of(node, struct aiol__scope_node, sibling));
 }
 
 static void free_scheduler(struct aiol__guest *guest)
 {
     struct aiol__scheduler *scheduler = scheduler_of_guest(guest);
     const struct aiol_allocator *allocator = &scheduler->loop->allocator;
-    struct aiol__list *node;
 
-    while ((node = aiol__list_take_first(&scheduler->tasks)) != NULL)
-        aiol__release(allocator, task_of(node));
-    while (scheduler->spare) {
-        struct aiol_task *task = scheduler->spare;
-
-        scheduler->spare = task->next;
-        aiol__release(allocator, task);
-    }
+    aiol__task_slabs_free(scheduler);
     aiol__stack_pool_free(&scheduler->stacks);
     aiol__release(allocator, scheduler);
 }
@@ -141,19 +128,16 @@ static const struct aiol__guest_ops guest_ops = {
     .free = free_scheduler,
 };
 
-struct aiol__scheduler *aiol__scheduler_of(struct aiol_loop *loop)
+struct aiol__scheduler *aiol__scheduler_new(struct aiol_loop *loop)
 {
-    struct aiol__scheduler *scheduler;
+    struct aiol__scheduler *scheduler = aiol__allocate_zeroed(&loop->allocator, sizeof *scheduler);
 
-    if (loop->guest)
-        return scheduler_of_guest(loop->guest);
-    scheduler = aiol__allocate_zeroed(&loop->allocator, sizeof *scheduler);
     if (!scheduler)
         return NULL;
     scheduler->guest.ops = &guest_ops;
     scheduler->loop = loop;
     scheduler->ready_end = &scheduler->first_ready;
-    aiol__list_init(&scheduler->tasks);
+    aiol__scope_node_open(&scheduler->root, NULL, NULL, AIOL__SCOPE_TASK);
     aiol__stack_pool_init(&scheduler->stacks, &loop->allocator);
     loop->guest = &scheduler->guest;
     return scheduler;

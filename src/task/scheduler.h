@@ -27,36 +27,41 @@ struct aiol__scheduler {
     struct aiol_loop *loop;
     struct aiol_task *first_ready; /* in the order in which they became so */
     struct aiol_task **ready_end;
-    struct aiol__list tasks; /* that have not ended, or whose handle somebody holds */
-    struct aiol_task *spare; /* memory for tasks, the last one used first */
     struct aiol_task *current;
+    struct aiol__scope_node root;  /* above all tasks that are in no group */
+    struct aiol_task *spare;       /* memory for tasks, the last one used first */
+    struct aiol__task_slab *slabs; /* where it comes from */
     uint32_t steps_left;
     struct aiol__context loop_context;
     struct aiol__context dead_context; /* where a task's last switch leaves what nobody needs */
     struct aiol__stack_pool stacks;
 };
 
-/* In the order of use: what a switch touches comes first. */
+/* What a task has until it ends. Lies on top of its stack, which is touched anyway. */
+struct aiol__task_root {
+    struct aiol__scope_node scope; /* the outermost one it is in, below a group's or nobody's */
+    aiol_task_fn fn;
+    void *arg;
+    struct aiol__stack *stack;
+    uintptr_t lowest_scope; /* the lowest address on its stack of a scope it ever entered */
+};
+
+/* What outlives that while somebody holds its handle. What a switch touches comes first: with
+ * pointers of 8 bytes that is as much as a line of the cache. */
 struct aiol_task {
     struct aiol_task *next; /* among those that are ready, or spare */
     struct aiol__scheduler *scheduler;
-    struct aiol__scope_node *scope; /* the innermost one it is in; its own at the least */
-    uint32_t budget;                /* awaiting calls that need not wait, before it must yield */
+    struct aiol__scope_node *scope; /* the innermost one it is in; its root's at the least */
     int32_t result;
-    struct aiol__context context;
-    struct aiol__waiter *parked; /* what it waits for; NULL while it is ready or running */
-    bool is_done;
+    uint16_t budget; /* awaiting calls that need not wait, before it must yield */
+    bool is_parked;  /* until its waiter is completed */
     bool has_handle;
-    struct aiol__waiter *awaiting; /* the task that awaits its end, or NULL */
-    struct aiol_group *group;      /* that it was spawned into, or NULL */
-    struct aiol__scope_node own;
-    struct aiol__list node; /* in the scheduler's list */
-    struct aiol__stack *stack;
-    aiol_task_fn fn;
-    void *arg;
+    struct aiol__context context;
+    struct aiol__waiter waiter;    /* for all that it waits for: only ever for one thing */
+    struct aiol__task_root *root;  /* NULL once it has ended */
+    struct aiol__waiter *awaiting; /* of a task that awaits its end, or NULL */
     const char *name;
     const void *spawn_place;
-    uintptr_t lowest_scope; /* the lowest address on its stack of a scope it ever entered */
 };
 
 /* What to spawn. */
@@ -72,6 +77,7 @@ struct aiol__spawn {
 int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
                      struct aiol_task **ret_task);
 void aiol__task_free(struct aiol_task *task);
+void aiol__task_slabs_free(struct aiol__scheduler *scheduler);
 /* What a task does from its first instruction on. */
 void aiol__task_main(void *arg);
 
@@ -83,8 +89,16 @@ void aiol__group_task_ended(struct aiol_group *group, int result);
 /* Wait until the group has no task any more, whatever is cancelled, and leave its scope. */
 int aiol__group_finish(struct aiol_group *group);
 
+/* NULL when there is no memory. */
+struct aiol__scheduler *aiol__scheduler_new(struct aiol_loop *loop);
+
 /* The loop's scheduler, made if need be; NULL when there is no memory. */
-struct aiol__scheduler *aiol__scheduler_of(struct aiol_loop *loop);
+static inline struct aiol__scheduler *aiol__scheduler_of(struct aiol_loop *loop)
+{
+    if (!loop->guest)
+        return aiol__scheduler_new(loop);
+    return container_of(loop->guest, struct aiol__scheduler, guest);
+}
 
 /* The task that this thread runs; NULL in a callback that runs inside one of its calls. Tasks stay
  * with their thread, so that its address may be kept across switches. */
@@ -102,7 +116,7 @@ int64_t aiol__yield_and_return(struct aiol_task *task, int64_t result);
 
 /* What the two calls below do when the task is cancelled. */
 int aiol__await_cancelled(struct aiol_task *task);
-int64_t aiol__park_cancelled(struct aiol_task *task, struct aiol__waiter *waiter);
+int64_t aiol__park_cancelled(struct aiol_task *task);
 
 /* A function of the task has returned without leaving its scope, or without awaiting its group,
  * whose memory is therefore gone. Only debug builds look for that. */
@@ -192,24 +206,23 @@ static inline int64_t aiol__await_end(struct aiol_task *task, int64_t result)
     return --task->budget == 0 ? aiol__yield_and_return(task, result) : result;
 }
 
-/* Make `waiter` one that wakes `task` and waits for `object`. */
-static inline void aiol__task_waiter_init(struct aiol__waiter *waiter, struct aiol_task *task,
-                                          void *object, const struct aiol__waiter_source *source)
+/* The task's waiter, to wait for `object`: to be linked, or given to whoever completes it. */
+static inline struct aiol__waiter *aiol__task_waiter(struct aiol_task *task, void *object,
+                                                     const struct aiol__waiter_source *source)
 {
-    aiol__waiter_init(waiter, object, source);
-    waiter->wake = aiol__task_wake;
-    waiter->owner = task;
+    aiol__waiter_init(&task->waiter, object, source);
+    return &task->waiter;
 }
 
-/* Switch away until the waiter, which somebody has linked, is completed; returns its status. */
-static inline int64_t aiol__task_park(struct aiol_task *task, struct aiol__waiter *waiter)
+/* Switch away until the task's waiter is completed; returns its status. */
+static inline int64_t aiol__task_park(struct aiol_task *task)
 {
     /* Its scope may have been cancelled since the call began, while it was woken for nothing. */
-    if (task->scope->cancelled && waiter->source->withdraw)
-        return aiol__park_cancelled(task, waiter);
-    task->parked = waiter;
+    if (task->scope->cancelled && task->waiter.source->withdraw)
+        return aiol__park_cancelled(task);
+    task->is_parked = true;
     aiol__task_switch_away(task);
-    return waiter->status;
+    return task->waiter.status;
 }
 
 #endif

@@ -91,8 +91,8 @@ int aiol__scope_enter(struct aiol_scope *scope, enum aiol__scope_kind kind, uint
         return AIOL_ENOTASK;
     aiol__scope_node_open(&scope->tree, task->scope, task, kind);
     task->scope = &scope->tree;
-    if (is_on_stack(task->stack, scope) && (uintptr_t)scope < task->lowest_scope)
-        task->lowest_scope = (uintptr_t)scope;
+    if (is_on_stack(task->root->stack, scope) && (uintptr_t)scope < task->root->lowest_scope)
+        task->root->lowest_scope = (uintptr_t)scope;
     aiol_timer_init(&scope->deadline, task->scheduler->loop, on_deadline, scope);
     aiol__scope_set_deadline(scope, deadline_ns);
     return 0;

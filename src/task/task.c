@@ -1,6 +1,8 @@
 /*
  * Tasks: their memory, their beginning and their end. A task's struct and its stack are separate,
  * so that a handle that somebody keeps does not keep a stack.
+ *
+ *     stack:  | guard | ........ frames of its calls | copy of its argument | root | top
  */
 #include "base/allocator.h"
 #include "task/scheduler.h"
@@ -14,16 +16,13 @@
 
 #define MAX_COPY_BYTES 16384
 #define STACK_ALIGNMENT 16
+#define CACHE_LINE_BYTES 64
+#define SLAB_TASKS 64
 
-static struct aiol_task *allocate_task(struct aiol__scheduler *scheduler)
-{
-    struct aiol_task *task = scheduler->spare;
-
-    if (!task)
-        return aiol__allocate(&scheduler->loop->allocator, sizeof *task);
-    scheduler->spare = task->next;
-    return task;
-}
+struct aiol__task_slab {
+    struct aiol__task_slab *next;
+    unsigned char memory[SLAB_TASKS * sizeof(struct aiol_task) + CACHE_LINE_BYTES - 1];
+};
 
 static void keep_as_spare(struct aiol__scheduler *scheduler, struct aiol_task *task)
 {
@@ -33,20 +32,62 @@ static void keep_as_spare(struct aiol__scheduler *scheduler, struct aiol_task *t
 
 void aiol__task_free(struct aiol_task *task)
 {
-    aiol__list_remove(&task->node);
     keep_as_spare(task->scheduler, task);
+}
+
+static int add_slab(struct aiol__scheduler *scheduler)
+{
+    struct aiol__task_slab *slab = aiol__allocate(&scheduler->loop->allocator, sizeof *slab);
+    struct aiol_task *tasks;
+
+    if (!slab)
+        return -ENOMEM;
+    slab->next = scheduler->slabs;
+    scheduler->slabs = slab;
+    tasks = (struct aiol_task *)(((uintptr_t)slab->memory + CACHE_LINE_BYTES - 1) /
+                                 CACHE_LINE_BYTES * CACHE_LINE_BYTES);
+    for (int i = SLAB_TASKS - 1; i >= 0; i--)
+        keep_as_spare(scheduler, &tasks[i]);
+    return 0;
+}
+
+void aiol__task_slabs_free(struct aiol__scheduler *scheduler)
+{
+    while (scheduler->slabs) {
+        struct aiol__task_slab *slab = scheduler->slabs;
+
+        scheduler->slabs = slab->next;
+        aiol__release(&scheduler->loop->allocator, slab);
+    }
+}
+
+static struct aiol_task *allocate_task(struct aiol__scheduler *scheduler)
+{
+    struct aiol_task *task;
+
+    if (!scheduler->spare && add_slab(scheduler) < 0)
+        return NULL;
+    task = scheduler->spare;
+    scheduler->spare = task->next;
+    __builtin_prefetch(scheduler->spare); /* for the next one */
+    return task;
+}
+
+static struct aiol_group *group_of(struct aiol__scope_node *node)
+{
+    return container_of(node, struct aiol_group, scope.tree);
 }
 
 /* Scopes and groups that the task's function left open. They lie in its frames, which are gone but
  * not yet overwritten. */
 static void close_leftover_scopes(struct aiol_task *task)
 {
-    while (task->scope != &task->own) {
+    while (task->scope != &task->root->scope) {
         struct aiol_scope *scope = container_of(task->scope, struct aiol_scope, tree);
 
         aiol_scope_cancel(scope);
         if (scope->tree.kind == AIOL__SCOPE_GROUP)
-            aiol__group_finish(container_of(scope, struct aiol_group, scope));
+            aiol__group_finish(group_of(&scope->tree));
         else
             aiol__scope_leave(scope, 0);
     }
@@ -55,15 +96,15 @@ static void close_leftover_scopes(struct aiol_task *task)
 static inline _Noreturn void end_task(struct aiol_task *task, int result)
 {
     struct aiol__scheduler *scheduler = task->scheduler;
+    struct aiol__scope_node *above = task->root->scope.parent;
 
     task->result = result;
-    task->is_done = true;
-    aiol__scope_node_close(&task->own);
+    aiol__scope_node_close(&task->root->scope);
+    aiol__stack_give_back(&scheduler->stacks, task->root->stack);
+    task->root = NULL;
     scheduler->guest.alive_count--;
-    aiol__stack_give_back(&scheduler->stacks, task->stack);
-    task->stack = NULL;
-    if (task->group)
-        aiol__group_task_ended(task->group, result);
+    if (above->kind == AIOL__SCOPE_GROUP)
+        aiol__group_task_ended(group_of(above), result);
     if (task->awaiting)
         aiol__waiter_complete(task->awaiting, 0);
     if (!task->has_handle)
@@ -89,11 +130,11 @@ aiol__task_main(void *arg)
     int result;
 
     aiol__context_entered(&task->context);
-    result = task->fn(task->arg);
-    if (task->scope != &task->own) {
+    result = task->root->fn(task->root->arg);
+    if (task->scope != &task->root->scope) {
         volatile char here;
-        uintptr_t lowest = task->lowest_scope < (uintptr_t)&here ? task->lowest_scope
-                                                                 : (uintptr_t)&here;
+        uintptr_t lowest = task->root->lowest_scope < (uintptr_t)&here ? task->root->lowest_scope
+                                                                       : (uintptr_t)&here;
         size_t skipped_bytes = (uintptr_t)&here - lowest + STACK_ALIGNMENT;
         volatile char *skipped = __builtin_alloca(skipped_bytes);
 
@@ -105,43 +146,39 @@ aiol__task_main(void *arg)
     end_task(task, result);
 }
 
-/* Lay the copy of the argument on top of the stack; what is left below is where the task begins. */
-static struct aiol__stack_area place_copy(const struct aiol__stack *stack,
-                                          const struct aiol__spawn *spawn, void **ret_arg)
+/* Take room for `size_bytes` bytes from the top of an area. */
+static void *take_top(struct aiol__stack_area *area, size_t size_bytes)
 {
-    struct aiol__stack_area area = {stack->low, stack->size_bytes};
-    size_t copy_bytes = (spawn->copy_bytes + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT *
-                        STACK_ALIGNMENT;
-
-    *ret_arg = spawn->arg;
-    if (copy_bytes) {
-        area.size_bytes -= copy_bytes;
-        *ret_arg = stack->low + area.size_bytes;
-        memcpy(*ret_arg, spawn->arg, spawn->copy_bytes);
-    }
-    return area;
+    area->size_bytes -= (size_bytes + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
+    return (char *)area->low + area->size_bytes;
 }
 
 /* One member after the other: to clear the whole takes longer than all the rest. */
 static void init_task(struct aiol_task *task, struct aiol__scheduler *scheduler,
                       struct aiol__stack *stack, const struct aiol__spawn *spawn)
 {
-    struct aiol__stack_area area = place_copy(stack, spawn, &task->arg);
+    struct aiol__stack_area area = {stack->low, stack->size_bytes};
+    struct aiol__task_root *root = take_top(&area, sizeof *root);
 
+    root->fn = spawn->fn;
+    root->arg = spawn->arg;
+    if (spawn->copy_bytes > 0) {
+        root->arg = take_top(&area, spawn->copy_bytes);
+        memcpy(root->arg, spawn->arg, spawn->copy_bytes);
+    }
+    root->stack = stack;
+    root->lowest_scope = UINTPTR_MAX;
+    aiol__scope_node_open(&root->scope, spawn->group ? &spawn->group->scope.tree : &scheduler->root,
+                          task, AIOL__SCOPE_TASK);
     task->scheduler = scheduler;
-    task->parked = NULL;
-    task->scope = &task->own;
+    task->is_parked = false;
+    task->scope = &root->scope;
+    task->root = root;
     task->result = 0;
-    task->is_done = false;
     task->awaiting = NULL;
-    task->group = spawn->group;
-    task->stack = stack;
-    task->fn = spawn->fn;
+    task->waiter.wake = aiol__task_wake;
     task->name = NULL;
     task->spawn_place = spawn->place;
-    task->lowest_scope = UINTPTR_MAX;
-    aiol__scope_node_open(&task->own, spawn->group ? &spawn->group->scope.tree : NULL, task,
-                          AIOL__SCOPE_TASK);
     aiol__context_prepare(&task->context, area, stack->fiber, aiol__task_main, task);
 }
 
@@ -170,7 +207,6 @@ int aiol__task_spawn(struct aiol_loop *loop, const struct aiol__spawn *spawn,
     task->has_handle = ret_task != NULL;
     if (scheduler->guest.is_draining)
         aiol_task_cancel(task);
-    aiol__list_append(&scheduler->tasks, &task->node);
     scheduler->guest.alive_count++;
     aiol__task_make_ready(task);
     if (ret_task)
@@ -198,8 +234,8 @@ int aiol_task_spawn_copy(struct aiol_loop *loop, aiol_task_fn fn, const void *da
 
 void aiol_task_cancel(struct aiol_task *task)
 {
-    if (!task->is_done)
-        aiol__scope_node_cancel(&task->own);
+    if (task->root)
+        aiol__scope_node_cancel(&task->root->scope);
 }
 
 int aiol_task_detach(struct aiol_task *task)
@@ -207,14 +243,14 @@ int aiol_task_detach(struct aiol_task *task)
     if (task->awaiting)
         return -EBUSY;
     task->has_handle = false;
-    if (task->is_done)
+    if (!task->root)
         aiol__task_free(task);
     return 0;
 }
 
 int aiol_task_is_done(const struct aiol_task *task)
 {
-    return task->is_done;
+    return task->root == NULL;
 }
 
 void aiol_task_set_name(struct aiol_task *task, const char *name)

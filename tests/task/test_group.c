@@ -185,6 +185,12 @@ static void test_a_spawn_that_fails_is_a_failure_of_the_group(void **state)
     assert_int_equal(outcome[6], -E2BIG);
 }
 
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
 static int spawn_without_memory(void *arg)
 {
     struct aiol_group group;
@@ -192,9 +198,13 @@ static int spawn_without_memory(void *arg)
     (void)arg;
     aiol_group_open(&group, AIOL_GROUP_CANCEL_ALL);
     fail_allocation(1);
-    outcome[0] = spawn(&group, 1, 0, 'a');
+    /* Memory comes for many at a time. */
+    while (outcome[0] == 0 && outcome[1] < 1000) {
+        outcome[0] = aiol_group_spawn(&group, do_nothing, NULL);
+        outcome[1] += outcome[0] == 0;
+    }
     fail_allocation(0);
-    outcome[1] = (int)aiol_group_running_count(&group);
+    outcome[2] = (int)aiol_group_running_count(&group);
     return aiol_await_group(&group);
 }
 
@@ -202,9 +212,8 @@ static void test_p3_a_group_survives_that_there_is_no_memory_for_a_task(void **s
 {
     (void)state;
     assert_int_equal(run_task(spawn_without_memory), -ENOMEM);
-    assert_string_equal(trace.text, "");
     assert_int_equal(outcome[0], -ENOMEM);
-    assert_int_equal(outcome[1], 0);
+    assert_int_equal(outcome[1], outcome[2]);
 }
 
 struct spawner {
