@@ -37,7 +37,7 @@ static uint8_t wanted_by_watchers(const struct aiol__descriptor *descriptor,
 
 static void update_wanted(struct aiol__io_table *table, int fd)
 {
-    aiol__io_table_want(table, fd, wanted_by_watchers(&table->descriptors[fd], NULL));
+    aiol__io_table_want(table, fd, wanted_by_watchers(aiol__io_table_at(table, fd), NULL));
 }
 
 static void link_watcher(struct aiol__descriptor *descriptor, struct aiol_io *io)
@@ -92,7 +92,7 @@ static int start(struct aiol_io *io, uint32_t events)
         aiol__io_table_confirm(table, io->fd);
     io->trusted = true;
     if (!io->wanted) {
-        link_watcher(&table->descriptors[io->fd], io);
+        link_watcher(aiol__io_table_at(table, io->fd), io);
         io->started_turn = table->turn;
         table->active_count++;
         table->ref_count += !io->unref;
@@ -122,7 +122,7 @@ static void stop(struct aiol_io *io)
 {
     struct aiol__io_table *table = &io->loop->io;
 
-    unlink_watcher(table, &table->descriptors[io->fd], io);
+    unlink_watcher(table, aiol__io_table_at(table, io->fd), io);
     io->wanted = 0;
     io->waiter = NULL;
     table->active_count--;
@@ -168,7 +168,7 @@ void aiol_io_close(struct aiol_io *io)
 
 static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
 {
-    const struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
+    const struct aiol__descriptor *descriptor = aiol__io_table_at(&loop->io, fd);
     struct aiol__list *first = descriptor->first;
     struct aiol__list *node;
 
@@ -211,12 +211,15 @@ static void serve_event(struct aiol_loop *loop, struct aiol__event event)
  * watcher. With many descriptors none of that is in a cache. */
 static void prefetch(const struct aiol_loop *loop, int index, int count)
 {
-    const struct aiol__io_table *table = &loop->io;
+    const struct aiol__event *events = loop->poller->events;
+    const struct aiol__descriptor *descriptor = NULL;
 
-    if (index + 8 < count && loop->poller->events[index + 8].fd < table->capacity)
-        __builtin_prefetch(&table->descriptors[loop->poller->events[index + 8].fd]);
-    if (index + 4 < count && loop->poller->events[index + 4].fd < table->capacity)
-        __builtin_prefetch(table->descriptors[loop->poller->events[index + 4].fd].first);
+    if (index + 8 < count)
+        __builtin_prefetch(aiol__io_table_find(&loop->io, events[index + 8].fd));
+    if (index + 4 < count)
+        descriptor = aiol__io_table_find(&loop->io, events[index + 4].fd);
+    if (descriptor)
+        __builtin_prefetch(descriptor->first);
 }
 
 static void serve_events(struct aiol_loop *loop, int count)
@@ -259,13 +262,14 @@ static void serve_always_ready(struct aiol_loop *loop)
 
     for (int i = 0; i < count; i++) {
         int fd = table->always_ready[i];
+        const struct aiol__descriptor *descriptor = aiol__io_table_at(table, fd);
 
-        if (table->descriptors[fd].state == AIOL__ALWAYS_READY && table->descriptors[fd].wanted)
+        if (descriptor->state == AIOL__ALWAYS_READY && descriptor->wanted)
             serve_descriptor(loop, fd, AIOL_READABLE | AIOL_WRITABLE);
     }
     for (int i = 0; i < table->always_ready_count; i++) {
         int fd = table->always_ready[i];
-        struct aiol__descriptor *descriptor = &table->descriptors[fd];
+        struct aiol__descriptor *descriptor = aiol__io_table_at(table, fd);
 
         if (descriptor->state == AIOL__ALWAYS_READY && descriptor->wanted) {
             table->always_ready[kept++] = fd;

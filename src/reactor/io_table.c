@@ -6,10 +6,6 @@
 #include "reactor/loop.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <string.h>
-
-#define INITIAL_CAPACITY 64
 
 void aiol__io_table_init(struct aiol__io_table *table)
 {
@@ -18,26 +14,44 @@ void aiol__io_table_init(struct aiol__io_table *table)
 
 void aiol__io_table_free(struct aiol_loop *loop)
 {
-    aiol__release(&loop->allocator, loop->io.descriptors);
+    for (int i = 0; i < loop->io.block_count; i++)
+        aiol__release(&loop->allocator, loop->io.blocks[i]);
+    aiol__release(&loop->allocator, loop->io.blocks);
     aiol__release(&loop->allocator, loop->io.always_ready);
 }
 
-static int grow_table(struct aiol_loop *loop, int fd)
+/* Make room for the addresses of so many blocks. */
+static int reserve_blocks(struct aiol_loop *loop, int count)
 {
     struct aiol__io_table *table = &loop->io;
-    struct aiol__descriptor *descriptors;
-    int capacity = table->capacity ? table->capacity : INITIAL_CAPACITY;
+    struct aiol__descriptor **blocks;
 
-    while (capacity <= fd)
-        capacity = capacity > INT_MAX / 2 ? INT_MAX : capacity + capacity / 2;
-    descriptors = aiol__reallocate(&loop->allocator, table->descriptors,
-                                   (size_t)capacity * sizeof *descriptors);
-    if (!descriptors)
+    if (count <= table->block_count)
+        return 0;
+    if (count < 2 * table->block_count)
+        count = 2 * table->block_count;
+    blocks = aiol__reallocate(&loop->allocator, table->blocks, (size_t)count * sizeof blocks[0]);
+    if (!blocks)
         return -ENOMEM;
-    memset(descriptors + table->capacity, 0,
-           (size_t)(capacity - table->capacity) * sizeof *descriptors);
-    table->descriptors = descriptors;
-    table->capacity = capacity;
+    for (int i = table->block_count; i < count; i++)
+        blocks[i] = NULL;
+    table->blocks = blocks;
+    table->block_count = count;
+    return 0;
+}
+
+/* Make an entry for a number that has none. */
+static int add_block(struct aiol_loop *loop, int fd)
+{
+    int index = fd / AIOL__BLOCK_DESCRIPTORS;
+    struct aiol__descriptor *block;
+
+    if (reserve_blocks(loop, index + 1) < 0)
+        return -ENOMEM;
+    block = aiol__allocate_zeroed(&loop->allocator, AIOL__BLOCK_DESCRIPTORS * sizeof block[0]);
+    if (!block)
+        return -ENOMEM;
+    loop->io.blocks[index] = block;
     return 0;
 }
 
@@ -54,7 +68,7 @@ static bool is_told(const struct aiol__descriptor *descriptor)
 
 static void mark_changed(struct aiol__io_table *table, int fd)
 {
-    struct aiol__descriptor *descriptor = &table->descriptors[fd];
+    struct aiol__descriptor *descriptor = aiol__io_table_at(table, fd);
 
     if (descriptor->is_changed || is_told(descriptor))
         return;
@@ -65,13 +79,13 @@ static void mark_changed(struct aiol__io_table *table, int fd)
 
 void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted)
 {
-    table->descriptors[fd].wanted = wanted;
+    aiol__io_table_at(table, fd)->wanted = wanted;
     mark_changed(table, fd);
 }
 
 void aiol__io_table_confirm(struct aiol__io_table *table, int fd)
 {
-    table->descriptors[fd].must_confirm = true;
+    aiol__io_table_at(table, fd)->must_confirm = true;
     mark_changed(table, fd);
 }
 
@@ -95,7 +109,7 @@ static int reserve_always_ready(struct aiol_loop *loop)
 int aiol__io_table_keep_ready(struct aiol_loop *loop, int fd)
 {
     struct aiol__io_table *table = &loop->io;
-    struct aiol__descriptor *descriptor = &table->descriptors[fd];
+    struct aiol__descriptor *descriptor = aiol__io_table_at(table, fd);
     int rc = reserve_always_ready(loop);
 
     if (rc < 0)
@@ -130,8 +144,8 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
         rc = poller->ops->modify(poller, fd, generation, 0, events, true);
     if (rc < 0 && is_pollable)
         return rc;
-    if (fd >= loop->io.capacity) {
-        rc = grow_table(loop, fd);
+    if (!aiol__io_table_find(&loop->io, fd)) {
+        rc = add_block(loop, fd);
         if (rc < 0) {
             if (is_pollable)
                 poller->ops->remove(poller, fd, events);
@@ -140,7 +154,7 @@ static int register_new(struct aiol_loop *loop, int fd, uint32_t events)
     }
     if (!is_pollable)
         return aiol__io_table_keep_ready(loop, fd);
-    descriptor = &loop->io.descriptors[fd];
+    descriptor = aiol__io_table_at(&loop->io, fd);
     descriptor->generation = generation;
     descriptor->registered = (uint8_t)events;
     descriptor->state = AIOL__REGISTERED;
@@ -173,7 +187,7 @@ int aiol__io_table_register(struct aiol_loop *loop, int fd, uint32_t events, boo
 
 void aiol__io_table_unregister(struct aiol_loop *loop, int fd)
 {
-    struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
+    struct aiol__descriptor *descriptor = aiol__io_table_at(&loop->io, fd);
 
     if (descriptor->state == AIOL__REGISTERED) {
         loop->poller->ops->remove(loop->poller, fd, descriptor->registered);
@@ -214,7 +228,7 @@ static bool misses_events(const struct aiol__descriptor *descriptor)
 
 static int flush_one(struct aiol_loop *loop, int fd, bool at_once)
 {
-    struct aiol__descriptor *descriptor = &loop->io.descriptors[fd];
+    struct aiol__descriptor *descriptor = aiol__io_table_at(&loop->io, fd);
     int rc;
 
     if (descriptor->state != AIOL__REGISTERED || is_told(descriptor))
@@ -251,36 +265,42 @@ int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
 
     table->first_changed = -1;
     while (fd >= 0) {
-        int next = table->descriptors[fd].next_changed;
+        int next = aiol__io_table_at(table, fd)->next_changed;
         int rc = flush_one(loop, fd, at_once);
 
-        table->descriptors[fd].is_changed = false;
+        aiol__io_table_at(table, fd)->is_changed = false;
         if (rc < 0)
             mark_changed(table, fd); /* to be tried again */
-        if (rc < 0 && misses_events(&table->descriptors[fd]))
+        if (rc < 0 && misses_events(aiol__io_table_at(table, fd)))
             result = rc;
         fd = next;
     }
     return result;
 }
 
+/* Tell a poller that was made anew what is registered, for now without wanting anything. */
+static void register_again(struct aiol_loop *loop, int fd)
+{
+    struct aiol__descriptor *descriptor = aiol__io_table_at(&loop->io, fd);
+
+    if (descriptor->state != AIOL__REGISTERED)
+        return;
+    descriptor->registered = 0;
+    if (loop->poller->ops->add(loop->poller, fd, descriptor->generation, 0) == 0)
+        mark_changed(&loop->io, fd);
+    else
+        aiol__io_table_confirm(&loop->io, fd); /* to be found missing by the flush */
+}
+
 int aiol__io_table_rebuild(struct aiol_loop *loop, int wakeup_fd)
 {
-    struct aiol__io_table *table = &loop->io;
     int rc = loop->poller->ops->reopen(loop->poller, wakeup_fd);
 
     if (rc < 0)
         return rc;
-    for (int fd = 0; fd < table->capacity; fd++) {
-        struct aiol__descriptor *descriptor = &table->descriptors[fd];
-
-        if (descriptor->state != AIOL__REGISTERED)
-            continue;
-        descriptor->registered = 0;
-        if (loop->poller->ops->add(loop->poller, fd, descriptor->generation, 0) == 0)
-            mark_changed(table, fd);
-        else
-            aiol__io_table_confirm(table, fd); /* to be found missing by the flush */
+    for (int block = 0; block < loop->io.block_count; block++) {
+        for (int i = 0; loop->io.blocks[block] && i < AIOL__BLOCK_DESCRIPTORS; i++)
+            register_again(loop, block * AIOL__BLOCK_DESCRIPTORS + i);
     }
     return 0;
 }

@@ -30,7 +30,7 @@ enum aiol__descriptor_state {
     AIOL__ALWAYS_READY /* the poller does not have it */
 };
 
-/* What the table knows of a descriptor; its index is the descriptor's number. */
+/* What the table knows of a descriptor, whose number is its index in the table. */
 struct aiol__descriptor {
     struct aiol__list *first; /* the watchers that are started, in a circle without a head */
     uint32_t generation;      /* of the registration, or of the last one; 0: never registered */
@@ -43,9 +43,13 @@ struct aiol__descriptor {
     bool must_confirm;        /* tell the poller again, although nothing has changed */
 };
 
+#define AIOL__BLOCK_DESCRIPTORS 256
+
 struct aiol__io_table {
-    struct aiol__descriptor *descriptors;
-    int capacity;
+    /* Of so many descriptors each; NULL where no number in it was ever watched. They stay where
+     * they are when the table grows. */
+    struct aiol__descriptor **blocks;
+    int block_count;
     int first_changed;
     int *always_ready; /* descriptors that cannot be polled, in the order of their starts */
     int always_ready_count;
@@ -63,10 +67,23 @@ struct aiol__io_table {
 void aiol__io_table_init(struct aiol__io_table *table);
 void aiol__io_table_free(struct aiol_loop *loop);
 
-/* The entry of a number; NULL when the table does not reach that far. */
-static inline struct aiol__descriptor *aiol__io_table_find(struct aiol__io_table *table, int fd)
+/* The entry of a number that is known to have one. */
+static inline struct aiol__descriptor *aiol__io_table_at(const struct aiol__io_table *table, int fd)
 {
-    return fd >= 0 && fd < table->capacity ? &table->descriptors[fd] : NULL;
+    unsigned number = (unsigned)fd;
+
+    return &table->blocks[number / AIOL__BLOCK_DESCRIPTORS][number % AIOL__BLOCK_DESCRIPTORS];
+}
+
+/* The entry of a number, or NULL. */
+static inline struct aiol__descriptor *aiol__io_table_find(const struct aiol__io_table *table,
+                                                           int fd)
+{
+    unsigned block = (unsigned)fd / AIOL__BLOCK_DESCRIPTORS; /* of a negative one beyond all */
+
+    if (block >= (unsigned)table->block_count || !table->blocks[block])
+        return NULL;
+    return aiol__io_table_at(table, fd);
 }
 
 /* See that the poller knows the descriptor, for `events` if it has to be told now. `is_trusted`:

@@ -78,14 +78,14 @@ void bench_socket_pair(int fds[2])
                 "socketpair");
 }
 
-/* In kB, as /proc has it. */
-static uint64_t read_status(const char *name)
+/* A line of a file in /proc, which has it in kB. */
+static uint64_t read_bytes(const char *path, const char *name)
 {
-    FILE *file = fopen("/proc/self/status", "re");
+    FILE *file = fopen(path, "re");
     unsigned long long value = 0;
     char line[256];
 
-    bench_check(file != NULL, "/proc/self/status");
+    bench_check(file != NULL, path);
     while (fgets(line, sizeof line, file)) {
         if (strncmp(line, name, strlen(name)) == 0)
             value = strtoull(line + strlen(name), NULL, 10);
@@ -94,14 +94,15 @@ static uint64_t read_status(const char *name)
     return value * 1024;
 }
 
+/* Counted page by page: what /proc/self/status has may be a hundred kB off. */
 uint64_t bench_resident_bytes(void)
 {
-    return read_status("RssAnon:");
+    return read_bytes("/proc/self/smaps_rollup", "Anonymous:");
 }
 
 uint64_t bench_page_table_bytes(void)
 {
-    return read_status("VmPTE:");
+    return read_bytes("/proc/self/status", "VmPTE:");
 }
 
 void bench_report_memory(uint64_t resident_bytes, uint64_t page_table_bytes)

@@ -146,7 +146,7 @@ static void test_p5_watchers_go_on_when_there_is_no_memory_for_another_one(void 
 
     (void)state;
     make_socket_pair(fds);
-    high_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 100);
+    high_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 1000);
     aiol_io_init(&io, loop, fds[0], count_io, &count);
     assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), 0);
     aiol_io_init(&refused_io, loop, high_fd, count_io, &count);
