@@ -142,12 +142,20 @@ static void empty_slot(struct aiol__wheel *wheel, struct slot_place slot,
     mark_empty(wheel, slot.level, slot.digit);
 }
 
-static void place_all(struct aiol__wheel *wheel, struct aiol__list *timers, uint64_t first_tick)
+/* Of a slot in disorder, so that their order does not matter. Most of the time goes by waiting for
+ * memory, link by link: so this walks from both ends, in turns. */
+static void place_all(struct aiol__wheel *wheel, struct aiol__list *timers)
 {
-    struct aiol__list *node;
+    bool at_front = true;
 
-    while ((node = aiol__list_take_first(timers)) != NULL)
-        place(wheel, timer_of(node), first_tick);
+    while (!aiol__list_is_empty(timers)) {
+        struct aiol__list *node = at_front ? timers->next : timers->prev;
+
+        aiol__list_remove(node);
+        __builtin_prefetch(at_front ? timers->next : timers->prev);
+        place(wheel, timer_of(node), wheel->tick);
+        at_front = !at_front;
+    }
 }
 
 uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
@@ -172,7 +180,7 @@ uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
             return earliest_ns;
         /* All of them were pushed back: now is the time to put them in their places. */
         empty_slot(wheel, slot, &postponed);
-        place_all(wheel, &postponed, wheel->tick);
+        place_all(wheel, &postponed);
     }
     return AIOL_NEVER;
 }
@@ -229,19 +237,13 @@ static bool is_due(const struct aiol__wheel *wheel, const struct aiol_timer *tim
 
 /* Move what is due from a slot of the lowest level to wheel->due, in order, and the rest where it
  * belongs. */
-static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers, bool is_ordered)
+static void collect_due(struct aiol__wheel *wheel, struct aiol__list *timers)
 {
     uint64_t now_tick = tick_of(wheel->phase_ns);
     struct aiol_timer *latest = NULL;
     bool is_sorted = true;
     struct aiol__list *node;
 
-    /* They are looked at when it is their turn, since looking at many takes longer than the rest.
-     */
-    if (is_ordered && wheel->tick < now_tick) {
-        aiol__list_splice(&wheel->due, timers);
-        return;
-    }
     while ((node = aiol__list_take_first(timers)) != NULL) {
         struct aiol_timer *timer = timer_of(node);
 
@@ -273,26 +275,27 @@ static void refill_due(struct aiol__wheel *wheel)
 {
     uint64_t now_tick = tick_of(wheel->phase_ns);
 
-    while (aiol__list_is_empty(&wheel->due)) {
-        struct slot_place slot;
+    while (aiol__list_is_empty(&wheel->due) && wheel->occupied_levels) {
+        struct slot_place slot = first_slot(wheel);
+        bool is_ordered = !(wheel->disordered[slot.level] >> slot.digit & 1);
         struct aiol__list timers;
-        bool is_ordered;
+        bool is_now;
 
-        if (!wheel->occupied_levels)
-            break;
-        slot = first_slot(wheel);
         if (slot_tick(wheel, slot) > now_tick)
             break;
         wheel->tick = slot_tick(wheel, slot);
-        is_ordered = !(wheel->disordered[slot.level] >> slot.digit & 1);
+        is_now = slot.level == 0 && wheel->tick == now_tick;
         empty_slot(wheel, slot, &timers);
-        if (slot.level > 0) {
-            place_all(wheel, &timers, wheel->tick);
-            continue;
-        }
-        collect_due(wheel, &timers, is_ordered);
+        /* In order, on whichever level: looked at when it is their turn, since looking at many
+         * takes longer than the rest. */
+        if (is_ordered && !is_now)
+            aiol__list_splice(&wheel->due, &timers);
+        else if (slot.level > 0)
+            place_all(wheel, &timers);
+        else
+            collect_due(wheel, &timers);
         /* What is left in the slot of this very moment is not due: do not look at it again. */
-        if (wheel->tick == now_tick)
+        if (is_now)
             return;
     }
     if (aiol__list_is_empty(&wheel->due) && wheel->tick < now_tick)
@@ -321,6 +324,7 @@ struct aiol_timer *aiol__wheel_take_due(struct aiol__wheel *wheel)
             wheel->active_count--;
             return timer;
         }
-        place(wheel, timer, tick_of(wheel->phase_ns)); /* pushed back meanwhile */
+        /* Pushed back meanwhile, or not due when its slot was begun. */
+        place(wheel, timer, tick_of(wheel->phase_ns));
     }
 }

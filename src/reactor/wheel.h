@@ -7,8 +7,11 @@
  *
  * A timer lies on the level of the highest digit in which its tick differs from the wheel's
  * position, in the slot of that digit. So everything on one level comes before everything on the
- * next, and the lowest bit of the lowest occupied level is where the next timer is. When the
- * position reaches a slot of a higher level, its timers are spread over the levels below.
+ * next, and the lowest bit of the lowest occupied level is where the next timer is.
+ *
+ * When the position reaches a slot whose timers are in order, they are fired from there, whatever
+ * its level; what of them is not due then goes to the levels below. A slot in disorder is spread
+ * over the levels below it, and sorted on the lowest.
  *
  * A slot promises only that none of its timers is due before it comes up. Pushing a deadline back
  * is therefore a store: the timer is put in its right place when its old slot comes up, or when its

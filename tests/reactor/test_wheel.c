@@ -262,6 +262,130 @@ static void test_p4_a_timer_pushed_back_keeps_its_place_in_a_late_phase(void **s
     assert_null(aiol__wheel_take_due(&wheel));
 }
 
+/* Timers that lie together in one slot of the second level, [65.5, 131) microseconds after 0. */
+struct crowd {
+    struct aiol__wheel wheel;
+    struct aiol_timer timers[5];
+    struct notes fired;
+};
+
+static void arm_crowd(struct crowd *crowd, const uint64_t *deadlines_us, size_t count)
+{
+    *crowd = (struct crowd){.fired = {.length = 0}};
+    aiol__wheel_init(&crowd->wheel, 0);
+    for (size_t i = 0; i < count; i++) {
+        aiol_timer_init(&crowd->timers[i], NULL, NULL, NULL);
+        aiol__wheel_arm(&crowd->wheel, &crowd->timers[i], deadlines_us[i] * AIOL_MICROSECOND);
+    }
+}
+
+/* Take the first `most` of those that are due; "ab" were the first two timers. */
+static const char *take_some(struct crowd *crowd, int most)
+{
+    struct aiol_timer *timer;
+
+    for (int i = 0; i < most; i++) {
+        timer = aiol__wheel_take_due(&crowd->wheel);
+        if (!timer)
+            break;
+        note(&crowd->fired, (char)('a' + (timer - crowd->timers)));
+    }
+    return crowd->fired.text;
+}
+
+static const char *fire_crowd(struct crowd *crowd, uint64_t now_us)
+{
+    aiol__wheel_begin_phase(&crowd->wheel, now_us * AIOL_MICROSECOND);
+    return take_some(crowd, 10);
+}
+
+static void test_p4_a_slot_in_order_is_fired_as_far_as_it_is_due(void **state)
+{
+    static struct crowd crowd;
+
+    (void)state;
+    arm_crowd(&crowd, (const uint64_t[]){70, 80, 80, 90, 130}, 5);
+    assert_string_equal(fire_crowd(&crowd, 69), "");
+    assert_string_equal(fire_crowd(&crowd, 80), "abc");
+    assert_true(aiol__wheel_next_ns(&crowd.wheel) == 90 * AIOL_MICROSECOND);
+    /* What is armed now comes in between. */
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[0], 100 * AIOL_MICROSECOND);
+    assert_string_equal(fire_crowd(&crowd, 95), "abcd");
+    assert_true(aiol__wheel_next_ns(&crowd.wheel) == 100 * AIOL_MICROSECOND);
+    assert_string_equal(fire_crowd(&crowd, 1000), "abcdae");
+    assert_int_equal(crowd.wheel.occupied_levels, 0);
+}
+
+/* What is left of the one slot that they are in is not looked at again in the same phase. */
+static void test_p4_the_slot_of_this_moment_is_fired_as_far_as_it_is_due(void **state)
+{
+    static struct aiol__wheel wheel;
+    struct aiol_timer timers[3];
+    const uint64_t deadlines_ns[] = {70000, 70100, 70200}; /* in one tick */
+
+    (void)state;
+    aiol__wheel_init(&wheel, 0);
+    for (size_t i = 0; i < COUNT_OF(timers); i++) {
+        aiol_timer_init(&timers[i], NULL, NULL, NULL);
+        aiol__wheel_arm(&wheel, &timers[i], deadlines_ns[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(timers); i++) {
+        aiol__wheel_begin_phase(&wheel, deadlines_ns[i]);
+        assert_ptr_equal(aiol__wheel_take_due(&wheel), &timers[i]);
+        assert_null(aiol__wheel_take_due(&wheel));
+    }
+    assert_int_equal(wheel.active_count, 0);
+}
+
+/* Its list is walked from both ends, which meet at one timer or between two. */
+static void test_p4_a_slot_in_disorder_is_fired_in_order(void **state)
+{
+    static struct crowd crowd;
+
+    (void)state;
+    arm_crowd(&crowd, (const uint64_t[]){80, 70}, 2);
+    assert_string_equal(fire_crowd(&crowd, 1000), "ba");
+    arm_crowd(&crowd, (const uint64_t[]){80, 90, 70}, 3);
+    assert_string_equal(fire_crowd(&crowd, 1000), "cab");
+    arm_crowd(&crowd, (const uint64_t[]){80, 70, 80, 70}, 4);
+    assert_string_equal(fire_crowd(&crowd, 1000), "bdac");
+    arm_crowd(&crowd, (const uint64_t[]){80, 100, 90, 70, 100}, 5);
+    assert_string_equal(fire_crowd(&crowd, 1000), "dacbe");
+    assert_int_equal(crowd.wheel.occupied_levels, 0);
+}
+
+static void test_p4_a_timer_pushed_back_disorders_a_slot_of_any_level(void **state)
+{
+    static struct crowd crowd;
+
+    (void)state;
+    arm_crowd(&crowd, (const uint64_t[]){70, 80, 80, 90}, 4);
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[0], 85 * AIOL_MICROSECOND);
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[1], 80 * AIOL_MICROSECOND);
+    assert_string_equal(fire_crowd(&crowd, 1000), "cbad");
+}
+
+/* Those that are due and have not had their turn can be moved and disarmed as any other. */
+static void test_p4_timers_are_changed_while_their_slot_is_fired(void **state)
+{
+    static struct crowd crowd;
+
+    (void)state;
+    arm_crowd(&crowd, (const uint64_t[]){70, 80, 90, 100, 110}, 5);
+    aiol__wheel_begin_phase(&crowd.wheel, 120 * AIOL_MICROSECOND);
+    assert_string_equal(take_some(&crowd, 1), "a");
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[0], 75 * AIOL_MICROSECOND);  /* in the past */
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[1], 125 * AIOL_MICROSECOND); /* back */
+    aiol__wheel_disarm(&crowd.wheel, &crowd.timers[2]);
+    aiol__wheel_arm(&crowd.wheel, &crowd.timers[4], 74 * AIOL_MICROSECOND); /* forward */
+    assert_string_equal(take_some(&crowd, 10), "ad");
+    assert_string_equal(fire_crowd(&crowd, 120), "adea");
+    assert_true(aiol__wheel_next_ns(&crowd.wheel) == 125 * AIOL_MICROSECOND);
+    assert_string_equal(fire_crowd(&crowd, 125), "adeab");
+    assert_int_equal(crowd.wheel.active_count, 0);
+    assert_int_equal(crowd.wheel.occupied_levels, 0);
+}
+
 static void test_the_wheel_starts_anywhere_in_the_range_of_the_clock(void **state)
 {
     static struct aiol__wheel wheel;
@@ -306,6 +430,11 @@ int main(void)
         TEST(test_p4_the_wheel_agrees_with_a_sorted_model),
         TEST(test_a_crowd_that_was_pushed_back_costs_few_early_wakeups),
         TEST(test_p4_a_timer_pushed_back_keeps_its_place_in_a_late_phase),
+        TEST(test_p4_a_slot_in_order_is_fired_as_far_as_it_is_due),
+        TEST(test_p4_the_slot_of_this_moment_is_fired_as_far_as_it_is_due),
+        TEST(test_p4_a_slot_in_disorder_is_fired_in_order),
+        TEST(test_p4_a_timer_pushed_back_disorders_a_slot_of_any_level),
+        TEST(test_p4_timers_are_changed_while_their_slot_is_fired),
         TEST(test_the_wheel_starts_anywhere_in_the_range_of_the_clock),
         TEST(test_p4_a_timer_that_is_never_due_does_not_fire_at_the_end_of_time),
     };
