@@ -6,16 +6,17 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 
-/* Marks, never delivered: only their addresses matter. */
-static struct aiol_post sleeping;
-static struct aiol_post woken;
-static struct aiol_post closed;
+/* Marks, which are no posts: nothing has so low an address. */
+#define WOKEN ((struct aiol_post *)1)
+#define SLEEPING ((struct aiol_post *)2)
+#define CLOSED ((struct aiol_post *)3)
 
-/* The first post of a list, or NULL for a mark, which stands for an empty one. */
-static struct aiol_post *first_post(struct aiol_post *head)
+/* Not a mark, and not NULL. */
+static bool is_post(const struct aiol_post *head)
 {
-    return head == &sleeping || head == &woken || head == &closed ? NULL : head;
+    return (uintptr_t)head > (uintptr_t)CLOSED;
 }
 
 int aiol__mailbox_new(const struct aiol_allocator *allocator, struct aiol__mailbox **ret_mailbox)
@@ -57,8 +58,9 @@ void aiol__mailbox_release(struct aiol__mailbox *mailbox)
 }
 
 /* write(2) is a cancellation point (pthreads(7)), and a thread that ended there would take the
- * wake-up with it: it has replaced &sleeping, so that nobody after it would wake the loop. */
-static void wake_sleeper(struct aiol__mailbox *mailbox)
+ * wake-up with it: it has replaced SLEEPING, so that nobody after it would wake the loop. Not
+ * inline, since most posts find the loop awake and should not pay for this one's stack. */
+static __attribute__((noinline)) void wake_sleeper(struct aiol__mailbox *mailbox)
 {
     int cancel_state;
 
@@ -67,58 +69,55 @@ static void wake_sleeper(struct aiol__mailbox *mailbox)
     pthread_setcancelstate(cancel_state, NULL);
 }
 
-/* Replace the head by `post`; without one, see that it is not empty. */
-static int replace_head(struct aiol__mailbox *mailbox, struct aiol_post *post)
+int aiol__mailbox_push(struct aiol__mailbox *mailbox, struct aiol_post *post)
 {
     struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_acquire);
-    struct aiol_post *new_head;
 
     do {
-        if (head == &closed)
+        if (head == CLOSED)
             return AIOL_ECLOSED;
-        new_head = first_post(head);
-        if (post) {
-            post->next = new_head;
-            new_head = post;
-        } else if (!new_head) {
-            new_head = &woken;
-        }
-        /* Also when it stays the same, so that the loop sees what was written before this. */
-    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, new_head,
+        post->next = head; /* where that is a mark, the list ends */
+    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head, post,
                                                     memory_order_release, memory_order_acquire));
-    if (head == &sleeping)
+    if (head == SLEEPING)
         wake_sleeper(mailbox);
     return 0;
 }
 
-int aiol__mailbox_push(struct aiol__mailbox *mailbox, struct aiol_post *post)
-{
-    return replace_head(mailbox, post);
-}
-
 int aiol__mailbox_wake(struct aiol__mailbox *mailbox)
 {
-    return replace_head(mailbox, NULL);
+    struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_acquire);
+
+    do {
+        if (head == CLOSED)
+            return AIOL_ECLOSED;
+        /* A post stays, but is stored again: the loop sees what was written before. */
+    } while (!atomic_compare_exchange_weak_explicit(&mailbox->head, &head,
+                                                    is_post(head) ? head : WOKEN,
+                                                    memory_order_release, memory_order_acquire));
+    if (head == SLEEPING)
+        wake_sleeper(mailbox);
+    return 0;
 }
 
 bool aiol__mailbox_is_closed(const struct aiol__mailbox *mailbox)
 {
-    return atomic_load_explicit(&mailbox->head, memory_order_relaxed) == &closed;
+    return atomic_load_explicit(&mailbox->head, memory_order_relaxed) == CLOSED;
 }
 
 bool aiol__mailbox_is_empty(const struct aiol__mailbox *mailbox)
 {
     struct aiol_post *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
 
-    return head == NULL || head == &sleeping || head == &closed;
+    return head == NULL || head == SLEEPING || head == CLOSED;
 }
 
 bool aiol__mailbox_prepare_sleep(struct aiol__mailbox *mailbox)
 {
     struct aiol_post *expected = NULL;
 
-    return atomic_compare_exchange_strong(&mailbox->head, &expected, &sleeping) ||
-           expected == &sleeping;
+    return atomic_compare_exchange_strong(&mailbox->head, &expected, SLEEPING) ||
+           expected == SLEEPING;
 }
 
 /* The list was built from the front: turn it round, so that the first post comes first. */
@@ -126,7 +125,7 @@ static struct aiol_post *reverse(struct aiol_post *post)
 {
     struct aiol_post *reversed = NULL;
 
-    while (post) {
+    while (is_post(post)) {
         struct aiol_post *next = post->next;
 
         post->next = reversed;
@@ -138,7 +137,7 @@ static struct aiol_post *reverse(struct aiol_post *post)
 
 static void deliver_all(struct aiol_post *head, int status)
 {
-    struct aiol_post *post = reverse(first_post(head));
+    struct aiol_post *post = reverse(head);
 
     while (post) {
         /* From its callback on a post is its owner's again. */
@@ -162,6 +161,6 @@ void aiol__mailbox_deliver(struct aiol__mailbox *mailbox)
 
 void aiol__mailbox_close(struct aiol__mailbox *mailbox)
 {
-    deliver_all(atomic_exchange_explicit(&mailbox->head, &closed, memory_order_acq_rel),
+    deliver_all(atomic_exchange_explicit(&mailbox->head, CLOSED, memory_order_acq_rel),
                 AIOL_ECLOSED);
 }

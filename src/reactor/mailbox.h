@@ -7,14 +7,14 @@
  *
  *     NULL ── the loop is awake and has taken everything
  *     a post ── posts are waiting, the latest first
- *     &woken ── nothing is, but the loop must not go to sleep before it has looked
- *     &sleeping ── the loop waits in the kernel, or is about to: who replaces this must wake it
- *     &closed ── the loop is gone: nothing can be posted any more
+ *     WOKEN ── nothing is, but the loop must not go to sleep before it has looked
+ *     SLEEPING ── the loop waits in the kernel, or is about to: who replaces this must wake it
+ *     CLOSED ── the loop is gone: nothing can be posted any more
  *
  * A producer replaces the head by its post (compare and exchange), and wakes the loop exactly when
- * what it replaced was &sleeping. A wake-up is a post that is not there: it replaces NULL or
- * &sleeping by &woken, and leaves the head as it is when there is something to look at anyway. The
- * loop goes to sleep by replacing NULL by &sleeping, which fails when a post or a wake-up has come;
+ * what it replaced was SLEEPING. A wake-up is a post that is not there: it replaces NULL or
+ * SLEEPING by WOKEN, and leaves the head as it is when there is something to look at anyway. The
+ * loop goes to sleep by replacing NULL by SLEEPING, which fails when a post or a wake-up has come;
  * it takes all posts by one exchange. As every transition is on that one word, no wake-up can be
  * lost between a check and a sleep. Nodes are only taken all at once, so that the list has no ABA
  * problem.
