@@ -128,21 +128,26 @@ static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
 {
     struct epoll_poller *poller = epoll_of(base);
     int count = wait_for_kernel(poller, timeout_ns);
+    int kept = 0;
 
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
-        base->events[i].fd = (int32_t)(uint32_t)poller->raw[i].data.u64;
-        base->events[i].generation = (uint32_t)(poller->raw[i].data.u64 >> 32);
-        base->events[i].ready = from_epoll(poller->raw[i].events);
+        struct aiol__event *event = &base->events[kept];
+
+        event->fd = (int32_t)(uint32_t)poller->raw[i].data.u64;
+        event->generation = (uint32_t)(poller->raw[i].data.u64 >> 32);
+        event->ready = from_epoll(poller->raw[i].events);
+        kept += event->generation != 0; /* a wake-up's edge has done all it had to */
     }
-    return count;
+    return kept;
 }
 
-/* A new epoll descriptor that already watches the wakeup descriptor; or -errno. */
+/* A new epoll descriptor that already watches the wakeup descriptor; or -errno. Each write to an
+ * eventfd is an edge, whether or not it was readable before: so it never has to be read. */
 static int open_epoll(int wakeup_fd)
 {
-    struct epoll_event event = to_epoll(wakeup_fd, 0, AIOL_READABLE);
+    struct epoll_event event = to_epoll(wakeup_fd, 0, AIOL_READABLE | AIOL_EDGE);
     int fd = aiol__sys.epoll_create1(EPOLL_CLOEXEC);
     int rc;
 

@@ -4,7 +4,8 @@
  * watchers live once, in src/reactor/io_table.c and io.c.
  *
  * A registration is known by its descriptor's number and a generation that the reactor chooses;
- * both come back in each event. A generation of 0 is the wakeup descriptor's.
+ * both come back in each event. A generation of 0 is the wakeup descriptor's: such an event asks
+ * for it to be cleared, and a poller that has no need of that leaves it out.
  */
 #ifndef AIOL__PLATFORM_POLLER_H
 #define AIOL__PLATFORM_POLLER_H

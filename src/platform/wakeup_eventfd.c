@@ -1,5 +1,4 @@
-/* The wakeup descriptor by eventfd(2). It is watched level-triggered: an edge would be lost on a
- * program that embeds the loop and polls the loop's descriptor itself. */
+/* The wakeup descriptor by eventfd(2). */
 #include "platform/sys.h"
 #include "platform/wakeup.h"
 
