@@ -15,9 +15,9 @@
 
 struct epoll_poller {
     struct aiol__poller base;
-    int fd;
     bool without_pwait2; /* the kernel lacks epoll_pwait2(): round up to milliseconds */
-    struct epoll_event raw[];
+    int fd;
+    struct epoll_event raw[]; /* which may be packed: at least they begin on a word's boundary */
 };
 
 static struct epoll_poller *epoll_of(const struct aiol__poller *poller)
@@ -47,6 +47,8 @@ static uint32_t from_epoll(uint32_t events)
         ready |= AIOL_READABLE;
     if (events & EPOLLOUT)
         ready |= AIOL_WRITABLE;
+    if (!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) /* most have nothing else */
+        return ready;
     if (events & EPOLLRDHUP)
         ready |= AIOL_READABLE | AIOL_HANGUP;
     if (events & EPOLLHUP)

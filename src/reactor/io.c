@@ -166,7 +166,7 @@ void aiol_io_close(struct aiol_io *io)
         aiol__io_table_unregister(io->loop, io->fd);
 }
 
-static void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
+static inline void serve_descriptor(struct aiol_loop *loop, int fd, uint32_t ready)
 {
     const struct aiol__descriptor *descriptor = aiol__io_table_at(&loop->io, fd);
     struct aiol__list *first = descriptor->first;
@@ -286,7 +286,8 @@ void aiol__io_serve(struct aiol_loop *loop, int event_count)
 {
     loop->io.turn++;
     serve_events(loop, event_count);
-    serve_always_ready(loop);
+    if (loop->io.always_ready_count > 0)
+        serve_always_ready(loop);
 }
 
 int aiol_io_is_active(const struct aiol_io *io)

@@ -103,6 +103,11 @@ void aiol__io_table_unregister(struct aiol_loop *loop, int fd);
 /* What the watchers want from now on; the poller is told in the next flush. */
 void aiol__io_table_want(struct aiol__io_table *table, int fd, uint8_t wanted);
 
+static inline bool aiol__io_table_has_changes(const struct aiol__io_table *table)
+{
+    return table->first_changed >= 0;
+}
+
 /* Tell the poller what has changed, which with `at_once` must not wait until it polls. What it
  * refuses is tried again the next time; an error is returned when events that are wanted would be
  * missed for that. */

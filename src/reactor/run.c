@@ -30,6 +30,8 @@ uint64_t aiol_loop_next_timeout_ns(struct aiol_loop *loop)
     if (loop->is_stopping || !aiol__list_is_empty(&loop->deferred) || is_guest_ready(loop) ||
         loop->io.always_ready_count > 0 || !aiol__mailbox_is_empty(loop->mailbox))
         return 0;
+    if (loop->wheel.active_count == 0)
+        return AIOL_NEVER;
     next_ns = aiol__wheel_next_ns(&loop->wheel);
     return next_ns == AIOL_NEVER ? AIOL_NEVER : aiol__saturating_sub(next_ns, loop->now_ns);
 }
@@ -58,25 +60,30 @@ static bool has_hooks(const struct aiol_loop *loop, enum aiol_hook_place place)
     return !aiol__list_is_empty(&loop->hooks[place]);
 }
 
+static int poll_events(struct aiol_loop *loop, uint64_t timeout_ns)
+{
+    /* A change that the poller has refused may have made a descriptor ready. */
+    if (timeout_ns > 0 &&
+        (loop->io.always_ready_count > 0 || !aiol__mailbox_prepare_sleep(loop->mailbox)))
+        timeout_ns = 0;
+    return loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
+}
+
 /* The wait phase: how many events there are, or -errno. */
 static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
 {
     uint64_t timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
     bool blocks = timeout_ns > 0;
-    int rc;
+    int rc = 0;
 
     if (blocks && has_hooks(loop, AIOL_HOOK_BEFORE_WAIT)) {
         aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
         timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
     }
-    rc = aiol__io_table_flush(loop, false);
-    /* A change that the poller refuses may have made a descriptor ready. */
-    if (rc == 0 && timeout_ns > 0 && loop->io.always_ready_count > 0)
-        timeout_ns = 0;
-    if (rc == 0 && timeout_ns > 0 && !aiol__mailbox_prepare_sleep(loop->mailbox))
-        timeout_ns = 0;
+    if (aiol__io_table_has_changes(&loop->io))
+        rc = aiol__io_table_flush(loop, false);
     if (rc == 0)
-        rc = loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
+        rc = poll_events(loop, timeout_ns);
     aiol_loop_update_now(loop);
     if (blocks && has_hooks(loop, AIOL_HOOK_AFTER_WAIT)) {
         aiol__hooks_run(loop, AIOL_HOOK_AFTER_WAIT);
