@@ -56,7 +56,9 @@ static inline struct aiol__list *aiol__list_take_first(struct aiol__list *list)
 
     if (first == list)
         return NULL;
-    aiol__list_remove(first);
+    list->next = first->next;
+    first->next->prev = list;
+    aiol__list_init(first);
     return first;
 }
 
