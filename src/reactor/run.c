@@ -23,12 +23,17 @@ static bool is_guest_ready(const struct aiol_loop *loop)
     return loop->guest && loop->guest->ops->is_ready(loop->guest);
 }
 
+static bool has_posts(const struct aiol_loop *loop)
+{
+    return loop->poster_count > 0 && !aiol__mailbox_is_empty(loop->mailbox);
+}
+
 uint64_t aiol_loop_next_timeout_ns(struct aiol_loop *loop)
 {
     uint64_t next_ns;
 
     if (loop->is_stopping || !aiol__list_is_empty(&loop->deferred) || is_guest_ready(loop) ||
-        loop->io.always_ready_count > 0 || !aiol__mailbox_is_empty(loop->mailbox))
+        loop->io.always_ready_count > 0 || has_posts(loop))
         return 0;
     if (loop->wheel.active_count == 0)
         return AIOL_NEVER;
@@ -63,8 +68,10 @@ static bool has_hooks(const struct aiol_loop *loop, enum aiol_hook_place place)
 static int poll_events(struct aiol_loop *loop, uint64_t timeout_ns)
 {
     /* A change that the poller has refused may have made a descriptor ready. */
-    if (timeout_ns > 0 &&
-        (loop->io.always_ready_count > 0 || !aiol__mailbox_prepare_sleep(loop->mailbox)))
+    if (timeout_ns > 0 && loop->io.always_ready_count > 0)
+        timeout_ns = 0;
+    /* Without a poster there is nobody who could wake the loop. */
+    if (timeout_ns > 0 && loop->poster_count > 0 && !aiol__mailbox_prepare_sleep(loop->mailbox))
         timeout_ns = 0;
     return loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
 }
@@ -96,9 +103,12 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
 static void serve(struct aiol_loop *loop, int event_count)
 {
     aiol__io_serve(loop, event_count);
-    aiol__mailbox_deliver(loop->mailbox);
-    aiol__timers_run(loop);
-    aiol__deferred_run(loop);
+    if (loop->poster_count > 0)
+        aiol__mailbox_deliver(loop->mailbox);
+    if (loop->wheel.active_count > 0)
+        aiol__timers_run(loop);
+    if (!aiol__list_is_empty(&loop->deferred))
+        aiol__deferred_run(loop);
     if (loop->guest)
         loop->guest->ops->run(loop->guest);
 }

@@ -103,6 +103,28 @@ test_a_post_from_a_thread_makes_the_descriptor_of_an_embedded_loop_readable(void
     free_loop(loop);
 }
 
+static void test_p2_a_poster_made_while_the_embedding_loop_is_about_to_wait_wakes_it(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct notes notes = {.length = 0};
+    struct thread_post thread_post = {.notes = &notes};
+    pthread_t thread;
+
+    (void)state;
+    assert_true(is_quiet(loop));
+    assert_int_equal(aiol_poster_new(loop, &thread_post.poster), 0);
+    aiol_poster_unref(thread_post.poster);
+    assert_int_equal(pthread_create(&thread, NULL, post, &thread_post), 0);
+    assert_true(is_readable(aiol_loop_backend_fd(loop), 10000));
+    pthread_join(thread, NULL);
+    assert_true(aiol_loop_next_timeout_ns(loop) == 0);
+    aiol_loop_run_once(loop, 0);
+    assert_string_equal(notes.text, "p");
+    aiol_poster_release(thread_post.poster);
+    aiol_loop_run_once(loop, 0);
+    free_loop(loop);
+}
+
 static void run_inner(struct aiol_io *io, uint32_t ready, void *data)
 {
     (void)io;
@@ -171,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_descriptor_of_an_embedded_loop_is_readable_when_a_watcher_has_work),
         TEST(test_a_post_from_a_thread_makes_the_descriptor_of_an_embedded_loop_readable),
+        TEST(test_p2_a_poster_made_while_the_embedding_loop_is_about_to_wait_wakes_it),
         TEST(test_a_loop_runs_inside_another_loop),
         TEST(test_a_simulated_loop_has_no_descriptor),
     };
