@@ -30,7 +30,7 @@ static int reserve_blocks(struct aiol_loop *loop, int count)
         return 0;
     if (count < 2 * table->block_count)
         count = 2 * table->block_count;
-    blocks = aiol__reallocate(&loop->allocator, table->blocks, (size_t)count * sizeof blocks[0]);
+    blocks = aiol__reallocate(&loop->allocator, table->blocks, (size_t)count * sizeof(void *));
     if (!blocks)
         return -ENOMEM;
     for (int i = table->block_count; i < count; i++)
