@@ -10,13 +10,15 @@ static int begin(struct aiol_queue *queue, struct aiol_task **ret_task)
 {
     int rc = aiol__await_begin(ret_task);
 
-    if (rc == 0 && queue->loop != (*ret_task)->scheduler->loop)
-        return (int)aiol__await_end(*ret_task, -EINVAL);
+    if (rc == 0 && queue->loop != (*ret_task)->scheduler->loop) {
+        aiol__await_end(*ret_task, -EINVAL);
+        return -EINVAL;
+    }
     return rc;
 }
 
-/* Functions of their own, so that the calls below save no registers for a switch that they mostly
- * do not make. */
+/* The calls are cut in three: what they mostly are, what else can be done without waiting, and the
+ * wait. Each part is a function of its own, so that none saves registers for the next one. */
 static __attribute__((noinline)) int wait_to_get(struct aiol_queue *queue, struct aiol_task *task,
                                                  void **ret_item)
 {
@@ -30,14 +32,12 @@ static __attribute__((noinline)) int wait_to_get(struct aiol_queue *queue, struc
     return rc;
 }
 
-static __attribute__((noinline)) int wait_to_put(struct aiol_queue *queue, struct aiol_task *task,
-                                                 void *item)
+static __attribute__((noinline)) int get_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+                                                 void **ret_item)
 {
-    struct aiol__waiter *putter = aiol__task_waiter(task, queue, &aiol__queue_source);
+    int rc = aiol__queue_get_or_fail(queue, ret_item);
 
-    putter->slot = item;
-    aiol__list_append(&queue->putters, &putter->node);
-    return (int)aiol__task_park(task);
+    return rc == -EAGAIN ? wait_to_get(queue, task, ret_item) : (int)aiol__await_end(task, rc);
 }
 
 int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
@@ -49,8 +49,25 @@ int aiol_await_queue_get(struct aiol_queue *queue, void **ret_item)
         return rc;
     if (aiol__queue_get_at_once(queue, ret_item))
         return (int)aiol__await_end(task, 0);
-    rc = aiol__queue_get_or_fail(queue, ret_item);
-    return rc == -EAGAIN ? wait_to_get(queue, task, ret_item) : (int)aiol__await_end(task, rc);
+    return get_or_wait(queue, task, ret_item);
+}
+
+static __attribute__((noinline)) int wait_to_put(struct aiol_queue *queue, struct aiol_task *task,
+                                                 void *item)
+{
+    struct aiol__waiter *putter = aiol__task_waiter(task, queue, &aiol__queue_source);
+
+    putter->slot = item;
+    aiol__list_append(&queue->putters, &putter->node);
+    return (int)aiol__task_park(task);
+}
+
+static __attribute__((noinline)) int put_or_wait(struct aiol_queue *queue, struct aiol_task *task,
+                                                 void *item)
+{
+    int rc = aiol__queue_put_or_fail(queue, item);
+
+    return rc == -EAGAIN ? wait_to_put(queue, task, item) : (int)aiol__await_end(task, rc);
 }
 
 int aiol_await_queue_put(struct aiol_queue *queue, void *item)
@@ -62,8 +79,7 @@ int aiol_await_queue_put(struct aiol_queue *queue, void *item)
         return rc;
     if (aiol__queue_put_at_once(queue, item))
         return (int)aiol__await_end(task, 0);
-    rc = aiol__queue_put_or_fail(queue, item);
-    return rc == -EAGAIN ? wait_to_put(queue, task, item) : (int)aiol__await_end(task, rc);
+    return put_or_wait(queue, task, item);
 }
 
 int aiol_await_queue_join(struct aiol_queue *queue)

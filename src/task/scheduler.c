@@ -44,10 +44,10 @@ int64_t aiol__yield_and_return(struct aiol_task *task, int64_t result)
     return result;
 }
 
-int aiol__await_cancelled(struct aiol_task *task)
+void aiol__await_cancelled(struct aiol_task *task)
 {
     aiol__scope_note_cut(task->scope);
-    return (int)aiol__await_end(task, -ECANCELED);
+    aiol__await_end(task, -ECANCELED);
 }
 
 int64_t aiol__park_cancelled(struct aiol_task *task)

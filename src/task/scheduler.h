@@ -18,6 +18,8 @@
 #include <aiol/group.h>
 #include <aiol/task.h>
 
+#include <errno.h>
+
 /* Of awaiting calls that return at once; so that a task that is always served, or always cancelled,
  * lets the others run. */
 #define AIOL__CALL_BUDGET 128
@@ -115,7 +117,7 @@ void aiol__task_interrupt(struct aiol_task *task);
 int64_t aiol__yield_and_return(struct aiol_task *task, int64_t result);
 
 /* What the two calls below do when the task is cancelled. */
-int aiol__await_cancelled(struct aiol_task *task);
+void aiol__await_cancelled(struct aiol_task *task);
 int64_t aiol__park_cancelled(struct aiol_task *task);
 
 /* A function of the task has returned without leaving its scope, or without awaiting its group,
@@ -194,8 +196,10 @@ static inline int aiol__await_begin(struct aiol_task **ret_task)
     if (!task)
         return AIOL_ENOTASK;
     assert(!aiol__task_has_lost_its_scope(task, __builtin_frame_address(0)));
-    if (task->scope->cancelled)
-        return aiol__await_cancelled(task);
+    if (task->scope->cancelled) {
+        aiol__await_cancelled(task);
+        return -ECANCELED;
+    }
     return 0;
 }
 
