@@ -88,8 +88,10 @@ class Sockets(support.LoopCase):
         watcher = self.watcher(lambda *_: None)
         self.assertEqual(lib.aiol_io_start(watcher, 0), minus("EINVAL"))
         self.assertEqual(lib.aiol_io_start(watcher, 2**31), minus("EINVAL"))
-        nowhere = self.make("io", self.loop, -1, support.null("aiol_io_fn"), None)
+        nowhere = self.make("io", self.loop, -1, self.callback("aiol_io_fn", lambda *_: None), None)
         self.assertEqual(lib.aiol_io_start(nowhere, READABLE), minus("EBADF"))
+        uncalled = self.make("io", self.loop, -1, support.null("aiol_io_fn"), None)
+        self.assertEqual(lib.aiol_io_start(uncalled, READABLE), minus("EINVAL"))
 
     def test_recv_and_send(self):
         buffer = ctypes.create_string_buffer(100)
@@ -175,7 +177,8 @@ class Simulated(support.LoopCase):
         ours, theirs = socket.socketpair()
         self.addCleanup(ours.close)
         self.addCleanup(theirs.close)
-        watcher = self.make("io", self.loop, ours.fileno(), support.null("aiol_io_fn"), None)
+        watcher = self.make("io", self.loop, ours.fileno(),
+                            self.callback("aiol_io_fn", lambda *_: None), None)
         self.assertEqual(lib.aiol_io_start(watcher, READABLE), minus("ENOTSUP"))
 
 
