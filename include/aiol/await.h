@@ -65,6 +65,15 @@ AIOL_API int aiol_await_task(struct aiol_task *task, int *ret_result);
 AIOL_API int aiol_await_group(struct aiol_group *group);
 
 /*
+ * Leave the innermost scope as aiol_scope_leave() does, but let its clean-ups wait: they are called
+ * in a shielded scope, with this deadline (a point in time; AIOL_NEVER: none).
+ *
+ * Thread: the loop's, in the task that entered it. Returns as aiol_scope_leave() does; the deadline
+ * of the clean-ups is no part of that.
+ */
+AIOL_API int aiol_await_scope_leave(struct aiol_scope *scope, int result, uint64_t deadline_ns);
+
+/*
  * Wait for the result of a future. `ret_value` may be NULL. Cancelling this task does not cancel
  * the future, which others may want: close or cancel it where that is meant.
  *

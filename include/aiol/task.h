@@ -70,6 +70,15 @@ AIOL_API int aiol_task_spawn_copy(struct aiol_loop *loop, aiol_task_fn fn, const
 AIOL_API void aiol_task_cancel(struct aiol_task *task);
 
 /*
+ * 1 when awaiting calls of the task return -ECANCELED, as it is inside of its scopes just now; else
+ * 0. So a task that computes for long can ask about itself: aiol_task_is_cancelled(
+ * aiol_task_current()).
+ *
+ * Thread: the loop's. Cannot fail.
+ */
+AIOL_API int aiol_task_is_cancelled(const struct aiol_task *task);
+
+/*
  * Give up the handle without waiting: the task runs on, and is freed at its end.
  *
  * Thread: the loop's. Returns 0, or -EBUSY (a task awaits it; it still has the handle).

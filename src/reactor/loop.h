@@ -29,7 +29,8 @@ struct aiol__guest_ops {
     /* Around a callback that runs inside a call: if that was a task's, its callback is not. */
     void (*hide_task)(struct aiol__guest *guest);
     void (*show_task)(struct aiol__guest *guest);
-    void (*cancel_all)(struct aiol__guest *guest);
+    /* Tell all tasks to end; `with_shields` also where they are shielded from that. */
+    void (*cancel_all)(struct aiol__guest *guest, bool with_shields);
     void (*free)(struct aiol__guest *guest);
 };
 
@@ -84,7 +85,8 @@ static inline void aiol__loop_check_thread(const struct aiol_loop *loop)
     (void)loop;
 }
 
-/* Cancel all tasks, and turn until the last one has ended, whatever else is alive or fails. */
+/* Cancel all tasks, and turn until the last one has ended, whatever else is alive or fails. Where
+ * they are shielded they may take their time, unless nothing can happen any more. */
 void aiol__loop_run_tasks_to_end(struct aiol_loop *loop);
 
 /* Around each callback that runs inside a call (item destructors, withdrawing, what a close tells):

@@ -168,11 +168,14 @@ static void drain_tasks(struct aiol_loop *loop)
     if (!loop->guest)
         return;
     loop->guest->is_draining = true;
-    loop->guest->ops->cancel_all(loop->guest);
+    loop->guest->ops->cancel_all(loop->guest, false);
     while (loop->guest->alive_count > 0) {
-        /* Cancelled tasks wait for nothing but one another, so polling may fail. */
-        int rc = wait_for_events(loop, 0);
+        int rc = is_deadlocked(loop) ? -EDEADLK : wait_for_events(loop, AIOL_NEVER);
 
+        /* Cancelled tasks wait for nothing but one another, and for what is shielded: when that
+         * cannot come, or cannot be polled, the shields end. */
+        if (rc < 0)
+            loop->guest->ops->cancel_all(loop->guest, true);
         serve(loop, rc < 0 ? 0 : rc);
     }
     loop->guest->is_draining = false;

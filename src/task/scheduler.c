@@ -99,13 +99,14 @@ static void show_task(struct aiol__guest *guest)
         aiol__current_task = scheduler_of_guest(guest)->current;
 }
 
-static void cancel_all(struct aiol__guest *guest)
+static void cancel_all(struct aiol__guest *guest, bool with_shields)
 {
     struct aiol__list *roots = &scheduler_of_guest(guest)->root.children;
 
     /* Cancelling makes tasks ready, but ends none. */
     for (struct aiol__list *node = roots->next; node != roots; node = node->next)
-        aiol__scope_node_cancel(container_of(node, struct aiol__scope_node, sibling));
+        (with_shields ? aiol__scope_node_cancel_all : aiol__scope_node_cancel)(
+            container_of(node, struct aiol__scope_node, sibling));
 }
 
 static void free_scheduler(struct aiol__guest *guest)

@@ -42,11 +42,19 @@ static inline void aiol__scope_node_close(struct aiol__scope_node *node)
 }
 
 void aiol__scope_node_cancel(struct aiol__scope_node *root);
+/* Also what is shielded from it. */
+void aiol__scope_node_cancel_all(struct aiol__scope_node *root);
 
 /* An awaiting call in `node` has returned -ECANCELED: note it with all whose doing it is. */
 void aiol__scope_note_cut(struct aiol__scope_node *node);
 
 void aiol__scope_set_deadline(struct aiol_scope *scope, uint64_t deadline_ns);
+
+/* Call what is to be called when the scope is left. */
+void aiol__scope_clean_up(struct aiol_scope *scope);
+
+/* Is this scope, which is no group, the innermost one of the current task? */
+bool aiol__scope_can_be_left(const struct aiol_scope *scope);
 
 /* As the public ones, for scopes and groups. Leaving expects the innermost scope of its task. */
 int aiol__scope_enter(struct aiol_scope *scope, enum aiol__scope_kind kind, uint64_t deadline_ns);

@@ -238,6 +238,11 @@ void aiol_task_cancel(struct aiol_task *task)
         aiol__scope_node_cancel(&task->root->scope);
 }
 
+int aiol_task_is_cancelled(const struct aiol_task *task)
+{
+    return task->root && task->scope->cancelled;
+}
+
 int aiol_task_detach(struct aiol_task *task)
 {
     if (task->awaiting)

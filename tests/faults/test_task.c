@@ -97,9 +97,51 @@ static int nest_scopes(void *arg)
     return rc == -ETIMEDOUT ? 0 : rc;
 }
 
+static void count_up(void *data)
+{
+    ++*(int *)data;
+}
+
+static void sleep_and_count_up(void *data)
+{
+    aiol_await_sleep(AIOL_MILLISECOND);
+    count_up(data);
+}
+
+/* A shield that a cancel does not reach, but its own deadline, which is moved; and clean-ups, of
+ * which one is taken back, one does not wait, and one does. */
+static int tidy_up_in_a_shield(void *arg)
+{
+    struct aiol_cleanup unwanted, quick, slow;
+    struct aiol_scope scope, shield;
+    int rc, count = 0;
+
+    (void)arg;
+    aiol_scope_enter(&scope, AIOL_NEVER);
+    aiol_scope_add_cleanup(&scope, &slow, sleep_and_count_up, &count);
+    aiol_scope_cancel(&scope);
+    rc = expect(aiol_task_is_cancelled(aiol_task_current()), "the task is cancelled");
+    aiol_scope_enter_shielded(&shield, aiol_deadline_after(AIOL_MILLISECOND));
+    aiol_scope_add_cleanup(&shield, &quick, count_up, &count);
+    aiol_scope_add_cleanup(&shield, &unwanted, count_up, &count);
+    if (rc == 0)
+        rc = expect(aiol_scope_remove_cleanup(&shield, &unwanted) == 1, "it is taken back");
+    aiol_scope_set_deadline(&shield, aiol_deadline_after(AIOL_SECOND));
+    if (rc == 0)
+        rc = expect(aiol_scope_deadline_ns(&shield) != AIOL_NEVER, "a shield has a deadline");
+    if (rc == 0)
+        rc = aiol_await_sleep_until(AIOL_NEVER);
+    rc = aiol_scope_leave(&shield, rc);
+    if (rc == -ETIMEDOUT)
+        rc = 0;
+    rc = aiol_await_scope_leave(&scope, rc, AIOL_NEVER);
+    return rc < 0 ? rc : expect(count == 2, "what is to be tidied up is");
+}
+
 static int use_scopes(struct aiol_loop *loop)
 {
-    return run_task(loop, nest_scopes, NULL);
+    return aiol_first_error(run_task(loop, nest_scopes, NULL),
+                            run_task(loop, tidy_up_in_a_shield, NULL));
 }
 
 /* Some that end by themselves, and some that the group's deadline cancels. */

@@ -42,14 +42,15 @@ void node_close(struct node *node)
         nodes[place] = nodes[place + 1];
 }
 
-static bool is_below(const struct node *node, const struct node *root)
+/* Is what cancels `root` what cancels `node` too? */
+static bool is_reached(const struct node *node, const struct node *root, bool with_shields)
 {
-    while (node && node != root)
+    while (node && node != root && (with_shields || !node->is_shielded))
         node = node->parent;
     return node == root;
 }
 
-void node_cancel(struct node *root)
+static void cancel_tree(struct node *root, bool with_shields)
 {
     cancel_count++;
     if (!root->is_requested)
@@ -59,13 +60,23 @@ void node_cancel(struct node *root)
     for (int i = 0; i < node_count; i++) {
         struct node *node = nodes[i];
 
-        if (node->is_cancelled || !is_below(node, root))
+        if (node->is_cancelled || !is_reached(node, root, with_shields))
             continue;
         node->is_cancelled = true;
         if (node->actor->scope == node)
             interrupt(node->actor, cancel_count);
     }
     batch_end();
+}
+
+void node_cancel(struct node *root)
+{
+    cancel_tree(root, false);
+}
+
+void node_cancel_all(struct node *root)
+{
+    cancel_tree(root, true);
 }
 
 static void expire(struct node *node)
@@ -90,15 +101,21 @@ void node_set_deadline(struct node *node, uint64_t deadline_ns)
         alarm_arm(&node->deadline, deadline_ns);
 }
 
+/* The one whose cancel reaches what this one reaches; NULL when there is none. */
+static struct node *above(const struct node *node)
+{
+    return node->is_shielded ? NULL : node->parent;
+}
+
 void note_cut(struct node *node)
 {
-    for (; node; node = node->parent)
+    for (; node; node = above(node))
         node->was_cut |= node->is_requested;
 }
 
 void note_fd_cut(struct node *node, uint64_t interrupted_at)
 {
-    for (; node; node = node->parent) {
+    for (; node; node = above(node)) {
         if (node->is_requested && node->requested_at <= interrupted_at)
             node->was_cut = true;
         else if (node->is_requested)
@@ -108,7 +125,8 @@ void note_fd_cut(struct node *node, uint64_t interrupted_at)
 
 void node_leave(struct node *node, int result, int actual)
 {
-    bool may_time_out = result == -ECANCELED && node->has_expired && !node->parent->is_cancelled;
+    bool may_time_out = result == -ECANCELED && node->has_expired &&
+                        (node->is_shielded || !node->parent->is_cancelled);
     int number = node->actor->number;
 
     trace("task", number, node->group ? "leaves a group" : "leaves a scope", actual);
@@ -170,6 +188,16 @@ static void set_group_deadline(struct node *node)
            0);
 }
 
+static void set_scope_deadline(struct node *node)
+{
+    uint64_t deadline_ns = chance(3) ? AIOL_NEVER : random_deadline();
+
+    trace("scope", node->actor->number, "is given a deadline", (int64_t)deadline_ns);
+    node_set_deadline(node, deadline_ns);
+    expect("scope deadline", node->actor->number, aiol_scope_set_deadline(node->scope, deadline_ns),
+           0);
+}
+
 static void cancel(struct node *node)
 {
     trace(node->scope ? "scope" : "group", node->actor->number, "is cancelled", 0);
@@ -197,13 +225,16 @@ void act_on_scopes(void)
         set_group_deadline(node);
     } else if (node->group) {
         spawn(node);
+    } else {
+        set_scope_deadline(node);
     }
 }
 
 void cancel_all_scopes(void)
 {
     for (int i = 0; i < node_count; i++) {
-        if (!nodes[i]->scope || nodes[i]->parent != &nodes[i]->actor->own)
+        if (!nodes[i]->scope ||
+            (nodes[i]->parent != &nodes[i]->actor->own && !nodes[i]->is_shielded))
             continue;
         node_cancel(nodes[i]);
         aiol_scope_cancel(nodes[i]->scope);
@@ -232,9 +263,45 @@ static int random_result(void)
     return results[below(COUNT_OF(results))];
 }
 
+/* What a scope's leaving has to call. */
+struct clean_ups {
+    struct actor *actor;
+    struct aiol_cleanup cleanups[3];
+    int left;
+};
+
+static void clean_up(void *data)
+{
+    struct clean_ups *expected = data;
+
+    trace("task", expected->actor->number, "cleans up", expected->left);
+    expect("sleep in a clean-up", expected->actor->number, aiol_await_sleep(1), AIOL_ENOTASK);
+    expected->left--;
+}
+
+static void never_clean_up(void *data)
+{
+    (void)data;
+    fault("a clean-up is called that was taken back");
+}
+
+static void add_clean_ups(struct clean_ups *expected, struct actor *self, struct aiol_scope *scope)
+{
+    struct aiol_cleanup *unwanted = &expected->cleanups[1];
+
+    *expected = (struct clean_ups){.actor = self, .left = 2};
+    aiol_scope_add_cleanup(scope, &expected->cleanups[0], clean_up, expected);
+    aiol_scope_add_cleanup(scope, unwanted, never_clean_up, expected);
+    aiol_scope_add_cleanup(scope, &expected->cleanups[2], clean_up, expected);
+    expect("clean-up taken back", self->number, aiol_scope_remove_cleanup(scope, unwanted), 1);
+    expect("clean-up taken back again", self->number, aiol_scope_remove_cleanup(scope, unwanted),
+           0);
+}
+
 void step_scope(struct actor *self)
 {
     uint64_t delay_ns = random_delay(), deadline_ns = chance(3) ? AIOL_NEVER : random_deadline();
+    struct clean_ups clean_ups = {.left = 0};
     struct aiol_scope scope;
     struct node node;
     int result;
@@ -248,11 +315,21 @@ void step_scope(struct actor *self)
     node_open(&node, self->scope, self);
     node.scope = &scope;
     self->scope = &node;
+    if (chance(4)) {
+        node.is_shielded = true;
+        node.is_cancelled = false;
+    }
     node_set_deadline(&node, deadline_ns);
-    expect("scope enter", self->number, aiol_scope_enter(&scope, deadline_ns), 0);
+    expect("scope enter", self->number,
+           node.is_shielded ? aiol_scope_enter_shielded(&scope, deadline_ns)
+                            : aiol_scope_enter(&scope, deadline_ns),
+           0);
+    if (chance(4))
+        add_clean_ups(&clean_ups, self, &scope);
     take_steps(self);
     result = random_result();
     node_leave(&node, result, aiol_scope_leave(&scope, result));
+    expect("clean-ups not called", self->number, clean_ups.left, 0);
     expect("scope leave again", self->number, aiol_scope_leave(&scope, result), result);
     expect("left scope is cancelled", self->number, aiol_scope_is_cancelled(&scope), 0);
 }

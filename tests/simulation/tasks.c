@@ -85,19 +85,27 @@ void interrupt(struct actor *actor, uint64_t cancel_number)
     complete(&actor->wait, -ECANCELED, 0);
 }
 
-/* The loop runs freely, and has cancelled all tasks, since nothing can wake one any more. */
-static void find_deadlock(void)
+static void cancel_everyone(void (*cancel)(struct node *))
 {
-    if (world.was_deadlocked)
-        return;
-    world.was_deadlocked = true;
     trace("loop", 0, "is deadlocked", (int64_t)alive_count);
     if (earliest_alarm_ns() != AIOL_NEVER || is_anyone_ready() || is_anything_under_way())
         fault("the loop ends although a task can be woken");
     for (int i = 0; i < MAX_ACTORS; i++) {
-        if (actors[i].number && !actors[i].has_ended)
-            node_cancel(&actors[i].own);
+        if (actors[i].number && !actors[i].has_ended && !actors[i].own.parent)
+            cancel(&actors[i].own);
     }
+}
+
+/* The loop runs freely, and has cancelled all tasks, since nothing can wake one any more; and when
+ * it is so again, also those that are shielded from that. */
+static void find_deadlock(const struct actor *self)
+{
+    if (!world.was_deadlocked) {
+        world.was_deadlocked = true;
+        cancel_everyone(node_cancel);
+    }
+    if (self->wait.is_pending && !self->scope->is_cancelled)
+        cancel_everyone(node_cancel_all);
 }
 
 static void enter_tasks(const struct actor *self)
@@ -110,7 +118,7 @@ static void enter_tasks(const struct actor *self)
         enter_unseen_turn();
     seen_ns = now_ns();
     if (self->wait.is_pending && !self->waits_for_fd)
-        find_deadlock();
+        find_deadlock(self);
 }
 
 static void check_order(const struct actor *self)
@@ -184,7 +192,7 @@ bool end_fd_wait(struct actor *self, int64_t rc)
         expect("a descriptor, in a cancelled scope", self->number, rc, -ECANCELED);
     } else if (rc == -ECANCELED) {
         if (!self->scope->is_cancelled && world.runs_freely)
-            find_deadlock();
+            find_deadlock(self);
         if (!self->scope->is_cancelled)
             fault("task %d is cut short without a cancel", self->number);
         note_fd_cut(self->scope, self->interrupted_at);

@@ -13,6 +13,7 @@ struct node {
     struct aiol_scope *scope; /* the library's; both are NULL for a task as a whole */
     struct aiol_group *group;
     struct alarm deadline;
+    bool is_shielded; /* from what cancels the ones above */
     bool is_requested;
     bool is_cancelled;
     bool has_expired;
@@ -30,6 +31,8 @@ void scopes_begin(void);
 void node_open(struct node *node, struct node *parent, struct actor *actor);
 void node_close(struct node *node);
 void node_cancel(struct node *node);
+/* Also what is shielded from it. */
+void node_cancel_all(struct node *node);
 void node_set_deadline(struct node *node, uint64_t deadline_ns);
 /* An awaiting call in it was cut short: note it with all whose doing it is. */
 void note_cut(struct node *node);
