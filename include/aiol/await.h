@@ -111,9 +111,9 @@ AIOL_API int aiol_await_queue_join(struct aiol_queue *queue);
  * Wait until the descriptor of a watcher is ready for one of `events` (AIOL_READABLE,
  * AIOL_WRITABLE, perhaps AIOL_EDGE). The watcher is the caller's, prepared by aiol_io_init(), and
  * not started; to be closed by aiol_io_close() before its descriptor is closed. It remembers
- * between two waits that the kernel watches, so that waiting again and again costs no system call
- * but the loop's own: the fastest way for a task to serve one descriptor (with aiol_fd_recv() and
- * aiol_fd_send(), which never wait).
+ * between two waits that the kernel watches, so that waiting to read again and again costs no
+ * system call but the loop's own (with AIOL_EDGE, and for a regular file, it does): the fastest way
+ * for a task to serve one descriptor (with aiol_fd_recv() and aiol_fd_send(), which never wait).
  *
  * Thread: a task's. Returns what is ready (1 or more: of `events`, and AIOL_HANGUP, AIOL_ERROR),
  * -ECANCELED, AIOL_ECLOSED (the watcher was stopped or closed meanwhile), -EBUSY (it is started, or

@@ -23,7 +23,8 @@ enum aiol_ready {
      * readable and as writable: the read or write will not block, and says what happened. */
     AIOL_HANGUP = 4, /* the peer has closed its side, or both are closed */
     AIOL_ERROR = 8,  /* an error is pending on the descriptor */
-    /* Asked for in aiol_io_start(): report each change once, not as long as the state lasts. A
+    /* Asked for in aiol_io_start(): report each change at least once, not as long as the state
+     * lasts. Once more when a watcher of the descriptor is started, since it may have missed one. A
      * property of the descriptor: all its watchers must agree. */
     AIOL_EDGE = 16
 };
@@ -47,9 +48,9 @@ struct aiol_io {
 };
 
 /*
- * Prepare a watcher of `fd`; nothing is watched yet. The callback may be NULL for one that only
- * tasks wait on (aiol_await_io()). `io` stays the caller's; the loop borrows it,
- * at this address, while it is started. The descriptor stays the caller's.
+ * Prepare a watcher of `fd`, which must not be started; nothing is watched yet. The callback may be
+ * NULL for one that only tasks wait on (aiol_await_io()). `io` stays the caller's; the loop borrows
+ * it, at this address, while it is started. The descriptor stays the caller's.
  *
  * Thread: the loop's. Cannot fail; a bad descriptor fails in aiol_io_start().
  */
@@ -90,7 +91,7 @@ AIOL_API void aiol_io_stop(struct aiol_io *io);
 AIOL_API void aiol_io_close(struct aiol_io *io);
 
 /*
- * 1 while the watcher is started, else 0.
+ * 1 while the watcher is started, or a task waits on it, else 0.
  *
  * Thread: the loop's. Cannot fail.
  */

@@ -36,7 +36,7 @@ struct aiol_loop_options {
 
 /* What can keep a loop alive; see aiol_loop_alive_count(). */
 enum aiol_alive {
-    AIOL_ALIVE_IO = 0,       /* started io watchers that are not unref'd */
+    AIOL_ALIVE_IO = 0,       /* io watchers, started or waited on by a task, not unref'd */
     AIOL_ALIVE_TIMER = 1,    /* started timers that are not unref'd */
     AIOL_ALIVE_DEFERRED = 2, /* deferred calls that are to be made */
     AIOL_ALIVE_POSTER = 3,   /* posters that other threads may use, not unref'd */
@@ -138,7 +138,8 @@ AIOL_API uint64_t aiol_loop_alive_count(const struct aiol_loop *loop, uint32_t k
 
 /*
  * For embedding this loop in another one: the descriptor of its poller, readable when the loop has
- * an event to handle (with kqueue also once after that). A turn of the embedding loop calls
+ * an event to handle (with kqueue also once after that; and once when there is something to be read
+ * that nobody wants any more). A turn of the embedding loop calls
  * aiol_loop_prepare(), then asks for aiol_loop_next_timeout_ns(), waits that long or until this
  * descriptor is readable, and calls aiol_loop_run_once() with 0. The number changes when the poller
  * had to be made anew, so ask for it each time.

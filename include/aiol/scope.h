@@ -148,6 +148,20 @@ AIOL_API size_t aiol_scope_size(void);
  */
 AIOL_API size_t aiol_scope_align(void);
 
+/*
+ * sizeof(struct aiol_cleanup).
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_cleanup_size(void);
+
+/*
+ * The alignment of struct aiol_cleanup.
+ *
+ * Thread: any. Cannot fail.
+ */
+AIOL_API size_t aiol_cleanup_align(void);
+
 AIOL_END_DECLARATIONS
 
 #endif

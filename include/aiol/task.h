@@ -53,7 +53,8 @@ AIOL_API int aiol_task_spawn(struct aiol_loop *loop, aiol_task_fn fn, void *arg,
 
 /*
  * The same, with a copy of `size_bytes` bytes at `data` as the argument: the copy lies on the
- * task's stack, aligned for any type, and goes with it. At most 16384 bytes.
+ * task's stack, aligned for any type, and goes with it. At most 16384 bytes; with none, the
+ * argument is `data` itself.
  *
  * Thread: the loop's. Returns as aiol_task_spawn() does, or -E2BIG.
  */

@@ -130,19 +130,15 @@ static int wait_for_events(struct aiol__poller *base, uint64_t timeout_ns)
 {
     struct epoll_poller *poller = epoll_of(base);
     int count = wait_for_kernel(poller, timeout_ns);
-    int kept = 0;
 
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
-        struct aiol__event *event = &base->events[kept];
-
-        event->fd = (int32_t)(uint32_t)poller->raw[i].data.u64;
-        event->generation = (uint32_t)(poller->raw[i].data.u64 >> 32);
-        event->ready = from_epoll(poller->raw[i].events);
-        kept += event->generation != 0; /* a wake-up's edge has done all it had to */
+        base->events[i].fd = (int32_t)(uint32_t)poller->raw[i].data.u64;
+        base->events[i].generation = (uint32_t)(poller->raw[i].data.u64 >> 32);
+        base->events[i].ready = from_epoll(poller->raw[i].events);
     }
-    return kept;
+    return count;
 }
 
 /* A new epoll descriptor that already watches the wakeup descriptor; or -errno. Each write to an
@@ -218,7 +214,8 @@ int aiol__poller_open_system(const struct aiol_allocator *allocator, int max_eve
     *poller = (struct epoll_poller){.base = {.ops = &epoll_ops,
                                              .allocator = allocator,
                                              .max_events = max_events,
-                                             .wakeup_fd = wakeup_fd}};
+                                             .wakeup_fd = wakeup_fd,
+                                             .wakes_by_edges = true}};
     poller->base.events =
         aiol__allocate(allocator, (size_t)max_events * sizeof poller->base.events[0]);
     if (!poller->base.events)

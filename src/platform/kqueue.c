@@ -144,6 +144,24 @@ static bool can_hold_back(const struct kqueue_poller *poller, int count)
     return needed <= MAX_HELD_BACK && needed <= poller->base.max_events;
 }
 
+/* What fails for another reason is left for the next wait to report. */
+static int hand_over(struct aiol__poller *base)
+{
+    struct kqueue_poller *poller = kqueue_of(base);
+    int kept = 0, result = 0;
+
+    for (int i = 0; i < poller->held_back_count; i++) {
+        int rc = apply(poller, &poller->held_back[i]);
+
+        if (rc < 0)
+            poller->held_back[kept++] = poller->held_back[i];
+        if (rc == -ENOMEM)
+            result = rc;
+    }
+    poller->held_back_count = kept;
+    return result;
+}
+
 static int modify(struct aiol__poller *base, int fd, uint32_t generation, uint32_t old_events,
                   uint32_t events, bool at_once)
 {
@@ -335,6 +353,7 @@ static int backend_fd(const struct aiol__poller *poller)
 static const struct aiol__poller_ops kqueue_ops = {
     .add = add,
     .modify = modify,
+    .hand_over = hand_over,
     .remove = remove_registration,
     .wait = wait_for_events,
     .may_wake = aiol__system_may_wake,

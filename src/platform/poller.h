@@ -4,8 +4,7 @@
  * watchers live once, in src/reactor/io_table.c and io.c.
  *
  * A registration is known by its descriptor's number and a generation that the reactor chooses;
- * both come back in each event. A generation of 0 is the wakeup descriptor's: such an event asks
- * for it to be cleared, and a poller that has no need of that leaves it out.
+ * both come back in each event. A generation of 0 is the wakeup descriptor's.
  */
 #ifndef AIOL__PLATFORM_POLLER_H
 #define AIOL__PLATFORM_POLLER_H
@@ -47,6 +46,10 @@ struct aiol__poller_ops {
     int (*modify)(struct aiol__poller *poller, int fd, uint32_t generation, uint32_t old_events,
                   uint32_t events, bool at_once);
 
+    /* Tell the system what was held back and has not gone with a wait, since that failed or never
+     * came. 0 or -ENOMEM; NULL where nothing is held back. */
+    int (*hand_over)(struct aiol__poller *poller);
+
     /* Take a registration out, at once. Cannot fail: what is gone is gone, also when its number is
      * one of the poller's own now. */
     void (*remove)(struct aiol__poller *poller, int fd, uint32_t old_events);
@@ -83,6 +86,7 @@ struct aiol__poller {
     struct aiol__event *events;
     int max_events;
     int wakeup_fd;
+    bool wakes_by_edges; /* the wakeup descriptor need not be cleared */
 };
 
 /* The system's poller: epoll or kqueue. `wakeup_fd` is watched from the start. */

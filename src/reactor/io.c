@@ -222,6 +222,12 @@ static void prefetch(const struct aiol_loop *loop, int index, int count)
         __builtin_prefetch(descriptor->first);
 }
 
+static void clear_wakeup(const struct aiol_loop *loop)
+{
+    if (!loop->poller->wakes_by_edges)
+        aiol__wakeup_clear(&loop->mailbox->wakeup);
+}
+
 static void serve_events(struct aiol_loop *loop, int count)
 {
     bool was_stale = false;
@@ -233,7 +239,7 @@ static void serve_events(struct aiol_loop *loop, int count)
 
         prefetch(loop, i, count);
         if (event.generation == 0)
-            aiol__wakeup_clear(&loop->mailbox->wakeup);
+            clear_wakeup(loop);
         else if (descriptor && descriptor->state == AIOL__REGISTERED &&
                  descriptor->generation == event.generation)
             serve_event(loop, event);

@@ -275,6 +275,8 @@ int aiol__io_table_flush(struct aiol_loop *loop, bool at_once)
             result = rc;
         fd = next;
     }
+    if (at_once && result == 0 && loop->poller->ops->hand_over)
+        result = loop->poller->ops->hand_over(loop->poller);
     return result;
 }
 

@@ -76,6 +76,32 @@ static int poll_events(struct aiol_loop *loop, uint64_t timeout_ns)
     return loop->poller->ops->wait(loop->poller, without_elapsed_ns(loop, timeout_ns));
 }
 
+/* Nothing is there that could ever make a task ready. */
+static bool is_deadlocked(struct aiol_loop *loop)
+{
+    if (aiol__loop_task_count(loop) == 0 || loop->wheel.active_count > 0 ||
+        loop->poster_count > 0 || aiol_loop_next_timeout_ns(loop) != AIOL_NEVER)
+        return false;
+    if (loop->io.active_count == 0)
+        return true;
+    return aiol__io_table_flush(loop, false) == 0 && !loop->poller->ops->may_wake(loop->poller);
+}
+
+/* Is there nothing left to run for? */
+static bool is_over(struct aiol_loop *loop)
+{
+    return !aiol_loop_is_alive(loop) || is_deadlocked(loop);
+}
+
+/* How long to wait after the hooks: not for what they have ended. */
+static uint64_t run_hooks_before_wait(struct aiol_loop *loop, uint64_t max_wait_ns)
+{
+    bool was_over = is_over(loop);
+
+    aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
+    return !was_over && is_over(loop) ? 0 : bounded_timeout_ns(loop, max_wait_ns);
+}
+
 /* The wait phase: how many events there are, or -errno. */
 static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
 {
@@ -83,10 +109,8 @@ static int wait_for_events(struct aiol_loop *loop, uint64_t max_wait_ns)
     bool blocks = timeout_ns > 0;
     int rc = 0;
 
-    if (blocks && has_hooks(loop, AIOL_HOOK_BEFORE_WAIT)) {
-        aiol__hooks_run(loop, AIOL_HOOK_BEFORE_WAIT);
-        timeout_ns = bounded_timeout_ns(loop, max_wait_ns);
-    }
+    if (blocks && has_hooks(loop, AIOL_HOOK_BEFORE_WAIT))
+        timeout_ns = run_hooks_before_wait(loop, max_wait_ns);
     if (aiol__io_table_has_changes(&loop->io))
         rc = aiol__io_table_flush(loop, false);
     if (rc == 0)
@@ -121,17 +145,6 @@ static int turn(struct aiol_loop *loop, uint64_t max_wait_ns)
         return rc;
     serve(loop, rc);
     return 0;
-}
-
-/* Nothing is there that could ever make a task ready. */
-static bool is_deadlocked(struct aiol_loop *loop)
-{
-    if (aiol__loop_task_count(loop) == 0 || loop->wheel.active_count > 0 ||
-        loop->poster_count > 0 || aiol_loop_next_timeout_ns(loop) != AIOL_NEVER)
-        return false;
-    if (loop->io.active_count == 0)
-        return true;
-    return aiol__io_table_flush(loop, false) == 0 && !loop->poller->ops->may_wake(loop->poller);
 }
 
 static int enter(struct aiol_loop *loop, struct aiol_loop **ret_outer)

@@ -158,24 +158,34 @@ static void place_all(struct aiol__wheel *wheel, struct aiol__list *timers)
     }
 }
 
-uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
+/* The earliest deadline of some timers. False when there are too many to look through; on the
+ * lowest level all are, since its beginning may be now, and would not let time pass. */
+static bool find_earliest(const struct aiol__list *timers, unsigned level, uint64_t *ret_ns)
+{
+    unsigned scanned = 0;
+
+    *ret_ns = AIOL_NEVER;
+    for (struct aiol__list *node = timers->next; node != timers; node = node->next) {
+        if (++scanned > SCAN_LIMIT && level > 0)
+            return false;
+        if (timer_of(node)->deadline_ns < *ret_ns)
+            *ret_ns = timer_of(node)->deadline_ns;
+    }
+    return true;
+}
+
+static uint64_t next_in_slots_ns(struct aiol__wheel *wheel)
 {
     while (wheel->occupied_levels) {
         struct slot_place slot = first_slot(wheel);
         struct aiol__list *timers = &wheel->slots[slot.level][slot.digit];
         uint64_t start_tick = slot_tick(wheel, slot);
         uint64_t last_tick = start_tick + (UINT64_C(1) << (slot.level * DIGIT_BITS)) - 1;
-        uint64_t earliest_ns = AIOL_NEVER;
-        unsigned scanned = 0;
         struct aiol__list postponed;
+        uint64_t earliest_ns;
 
-        for (struct aiol__list *node = timers->next; node != timers; node = node->next) {
-            /* On the lowest level the beginning may be now, and would not let time pass. */
-            if (++scanned > SCAN_LIMIT && slot.level > 0)
-                return start_tick << TICK_BITS;
-            if (timer_of(node)->deadline_ns < earliest_ns)
-                earliest_ns = timer_of(node)->deadline_ns;
-        }
+        if (!find_earliest(timers, slot.level, &earliest_ns))
+            return start_tick << TICK_BITS;
         if (tick_of(earliest_ns) <= last_tick)
             return earliest_ns;
         /* All of them were pushed back: now is the time to put them in their places. */
@@ -183,6 +193,16 @@ uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
         place_all(wheel, &postponed);
     }
     return AIOL_NEVER;
+}
+
+uint64_t aiol__wheel_next_ns(struct aiol__wheel *wheel)
+{
+    uint64_t next_ns = next_in_slots_ns(wheel), due_ns;
+
+    /* In a timer's callback: what is left of the slot that is being fired. */
+    if (!find_earliest(&wheel->due, 1, &due_ns))
+        due_ns = wheel->tick << TICK_BITS;
+    return due_ns < next_ns ? due_ns : next_ns;
 }
 
 /* Merge two chains (linked by `next`, ended by NULL) that are in order. */

@@ -241,3 +241,13 @@ size_t aiol_scope_align(void)
 {
     return _Alignof(struct aiol_scope);
 }
+
+size_t aiol_cleanup_size(void)
+{
+    return sizeof(struct aiol_cleanup);
+}
+
+size_t aiol_cleanup_align(void)
+{
+    return _Alignof(struct aiol_cleanup);
+}

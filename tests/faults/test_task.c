@@ -349,6 +349,8 @@ static void test_sizes_cannot_fail(void **state)
     (void)state;
     assert_int_equal(aiol_scope_size(), sizeof(struct aiol_scope));
     assert_int_equal(aiol_scope_align(), _Alignof(struct aiol_scope));
+    assert_int_equal(aiol_cleanup_size(), sizeof(struct aiol_cleanup));
+    assert_int_equal(aiol_cleanup_align(), _Alignof(struct aiol_cleanup));
     assert_int_equal(aiol_group_size(), sizeof(struct aiol_group));
     assert_int_equal(aiol_group_align(), _Alignof(struct aiol_group));
 }

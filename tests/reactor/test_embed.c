@@ -1,5 +1,6 @@
 /* A loop inside another one, or inside any program that polls: by its descriptor, prepare, and the
  * time of its next timer. */
+#include "poller.h"
 #include "support.h"
 
 #include <errno.h>
@@ -138,6 +139,42 @@ static void note_timer(struct aiol_timer *timer, void *data)
     note(data, 't');
 }
 
+static void count_ready(struct aiol_io *io, uint32_t ready, void *data)
+{
+    (void)io;
+    (void)ready;
+    ++*(int *)data;
+}
+
+/* What was to go to the system with a wait that failed. */
+static void test_p2_preparing_hands_over_what_a_failed_wait_has_not(void **state)
+{
+    struct aiol_loop *loop = new_loop();
+    struct pollfd backend = {.events = POLLIN};
+    struct aiol_io io;
+    int count = 0, fds[2];
+
+    (void)state;
+    make_socket_pair(fds);
+    aiol_io_init(&io, loop, fds[0], count_ready, &count);
+    assert_int_equal(aiol_io_start(&io, AIOL_READABLE), 0);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(aiol_io_start(&io, AIOL_WRITABLE), 0);
+    watch_poller();
+    poller_watch.wait_errno = ENOMEM;
+    poller_watch.failing_wait_count = 1;
+    assert_int_equal(aiol_loop_run_once(loop, 0), -ENOMEM);
+    assert_int_equal(aiol_loop_prepare(loop), 0);
+    backend.fd = aiol_loop_backend_fd(loop);
+    assert_int_equal(poll(&backend, 1, 1000), 1);
+    aiol_loop_run_once(loop, 0);
+    assert_int_equal(count, 1);
+    aiol_io_close(&io);
+    close(fds[0]);
+    close(fds[1]);
+    free_loop(loop);
+}
+
 static void test_a_loop_runs_inside_another_loop(void **state)
 {
     struct aiol_loop *outer, *inner;
@@ -194,6 +231,7 @@ int main(void)
         TEST(test_the_descriptor_of_an_embedded_loop_is_readable_when_a_watcher_has_work),
         TEST(test_a_post_from_a_thread_makes_the_descriptor_of_an_embedded_loop_readable),
         TEST(test_p2_a_poster_made_while_the_embedding_loop_is_about_to_wait_wakes_it),
+        TEST(test_p2_preparing_hands_over_what_a_failed_wait_has_not),
         TEST(test_a_loop_runs_inside_another_loop),
         TEST(test_a_simulated_loop_has_no_descriptor),
     };

@@ -211,12 +211,56 @@ static void test_what_hooks_after_the_wait_take_is_on_the_clock_of_the_turn(void
     free_loop(loop);
 }
 
+struct ending {
+    struct aiol_timer timer;
+    int kind;
+};
+
+static void fire_never(struct aiol_timer *timer, void *data)
+{
+    (void)timer;
+    (void)data;
+}
+
+static void end_all(struct aiol_hook *hook, void *data)
+{
+    struct ending *ending = data;
+
+    (void)hook;
+    if (ending->kind == 0)
+        aiol_timer_stop(&ending->timer);
+    else
+        aiol_timer_unref(&ending->timer);
+}
+
+/* Else it would wait for ever, or for what is to keep nobody waiting. */
+static void test_what_a_hook_has_ended_is_not_waited_for(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        struct aiol_loop *loop = new_sim_loop(1);
+        struct ending ending = {.kind = kind};
+        struct aiol_hook hook;
+
+        aiol_timer_init(&ending.timer, loop, fire_never, NULL);
+        aiol_timer_start(&ending.timer, AIOL_HOUR);
+        aiol_hook_init(&hook, loop, AIOL_HOOK_BEFORE_WAIT, end_all, &ending);
+        aiol_hook_start(&hook);
+        assert_int_equal(aiol_loop_run(loop), 0);
+        assert_true(aiol_loop_now_ns(loop) == 0);
+        aiol_timer_stop(&ending.timer);
+        aiol_hook_stop(&hook);
+        free_loop(loop);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p6_hooks_are_called_around_a_wait_in_the_order_of_their_starts),
         TEST(test_hooks_are_not_called_around_a_poll_that_does_not_block),
         TEST(test_what_a_hook_starts_makes_the_wait_not_block),
+        TEST(test_what_a_hook_has_ended_is_not_waited_for),
         TEST(test_p1_hooks_may_stop_one_another_before_the_wait),
         TEST(test_p1_hooks_may_stop_one_another_after_the_wait),
         TEST(test_p1_a_hook_may_free_itself_and_its_neighbour),

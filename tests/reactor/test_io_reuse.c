@@ -187,6 +187,47 @@ static int refuse_epoll(int flags)
     return -1;
 }
 
+static void do_nothing(int status, void *data)
+{
+    (void)status;
+    (void)data;
+}
+
+/* Wake-ups beside what is stale, where a turn has room for one of the two. */
+static void test_wake_ups_do_not_hide_what_is_stale(void **state)
+{
+    struct aiol_loop_options options = {
+        .size = sizeof options, .allocator = &counting_allocator, .max_events_per_turn = 1};
+    struct aiol_poster *poster;
+    struct aiol_loop *loop;
+    struct probe closed;
+    int fds[2], duplicate_fd, turns = 0, backend_fd;
+
+    (void)state;
+    only_with_epoll();
+    assert_int_equal(aiol_loop_new(&options, &loop), 0);
+    assert_int_equal(aiol_poster_new(loop, &poster), 0);
+    make_socket_pair(fds);
+    duplicate_fd = dup(fds[0]);
+    start_probe(&closed, loop, fds[0], AIOL_READABLE);
+    aiol_loop_run_once(loop, 0);
+    close(fds[0]);
+    aiol_io_close(&closed.io);
+    write_byte(fds[1]);
+    backend_fd = aiol_loop_backend_fd(loop);
+    for (; aiol_loop_backend_fd(loop) == backend_fd && turns < 100; turns++) {
+        aiol_loop_prepare(loop);
+        assert_int_equal(aiol_poster_post(poster, do_nothing, NULL), 0);
+        aiol_loop_run_once(loop, 0);
+    }
+    assert_in_range(turns, 2, 40);
+    aiol_poster_release(poster);
+    aiol_loop_run_once(loop, 0);
+    close(duplicate_fd);
+    close(fds[1]);
+    free_loop(loop);
+}
+
 static void test_a_poller_that_cannot_be_rebuilt_yet_is_rebuilt_later(void **state)
 {
     struct aiol_loop *loop;
@@ -406,6 +447,7 @@ int main(void)
         TEST(test_p1_a_number_reused_in_a_batch_does_not_get_its_predecessors_event),
         TEST(test_a_number_reused_in_a_batch_without_closing_its_watcher_is_recognized),
         TEST(test_a_duplicate_that_outlives_close_is_found_and_the_poller_rebuilt),
+        TEST(test_wake_ups_do_not_hide_what_is_stale),
         TEST(test_a_poller_that_cannot_be_rebuilt_yet_is_rebuilt_later),
         TEST(test_a_number_reused_while_a_duplicate_lives_gets_its_own_events_only),
         TEST(test_a_rebuilt_poller_may_get_the_number_of_a_closed_descriptor),

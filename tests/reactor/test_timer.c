@@ -370,6 +370,42 @@ static void test_a_turn_that_does_not_wait_fires_what_is_due_and_nothing_else(vo
     free_loop(loop);
 }
 
+static void ask_for_timeout(struct aiol_timer *timer, void *data)
+{
+    (void)timer;
+    *(uint64_t *)data = aiol_loop_next_timeout_ns(timer->loop);
+}
+
+static void do_nothing(struct aiol_timer *timer, void *data)
+{
+    (void)timer;
+    (void)data;
+}
+
+/* One more: of a few timers each deadline is known, of many the beginning of their slot. */
+static void test_a_callback_may_ask_when_the_next_timer_fires(void **state)
+{
+    struct aiol_loop *loop = new_sim_loop(1);
+    struct aiol_timer first, others[40];
+    uint64_t timeout_ns = 0;
+
+    (void)state;
+    for (int count = 1; count <= 40; count += 39) {
+        aiol_timer_init(&first, loop, ask_for_timeout, &timeout_ns);
+        aiol_timer_start(&first, AIOL_SECOND);
+        for (int i = 0; i < count; i++) {
+            aiol_timer_init(&others[i], loop, do_nothing, NULL);
+            aiol_timer_start(&others[i], AIOL_SECOND + AIOL_MILLISECOND);
+        }
+        assert_int_equal(aiol_loop_run(loop), 0);
+        if (count == 1)
+            assert_true(timeout_ns == AIOL_MILLISECOND);
+        else
+            assert_true(timeout_ns <= AIOL_MILLISECOND);
+    }
+    free_loop(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +419,7 @@ int main(void)
         TEST(test_p4_a_fixed_delay_counts_from_the_turn_in_which_it_fired),
         TEST(test_moving_a_timer_earlier_or_later_takes_the_new_deadline),
         TEST(test_deadline_and_remaining_time_can_be_asked_for),
+        TEST(test_a_callback_may_ask_when_the_next_timer_fires),
         TEST(test_a_timer_started_at_zero_in_its_callback_fires_once_a_turn),
         TEST(test_the_callback_may_make_the_timer_repeat_and_single_again),
         TEST(test_p3_a_bad_period_is_refused_and_changes_nothing),
