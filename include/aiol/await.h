@@ -1,6 +1,6 @@
 /*
  * The calls that wait. Each looks like one that blocks, and switches to other tasks meanwhile; no
- * other function does. All of them have this in common:
+ * other function does. Unless its comment says otherwise, they have this in common:
  *
  *   - outside of a task they return AIOL_ENOTASK;
  *   - in a cancelled scope they return -ECANCELED, at once and again each time (aiol/scope.h). What
@@ -68,8 +68,8 @@ AIOL_API int aiol_await_group(struct aiol_group *group);
  * Leave the innermost scope as aiol_scope_leave() does, but let its clean-ups wait: they are called
  * in a shielded scope, with this deadline (a point in time; AIOL_NEVER: none).
  *
- * Thread: the loop's, in the task that entered it. Returns as aiol_scope_leave() does; the deadline
- * of the clean-ups is no part of that.
+ * Thread: a task's, the one that entered it, also when it is cancelled. Returns as
+ * aiol_scope_leave() does, or AIOL_ENOTASK; the deadline of the clean-ups is no part of that.
  */
 AIOL_API int aiol_await_scope_leave(struct aiol_scope *scope, int result, uint64_t deadline_ns);
 
@@ -114,6 +114,7 @@ AIOL_API int aiol_await_queue_join(struct aiol_queue *queue);
  * between two waits that the kernel watches, so that waiting to read again and again costs no
  * system call but the loop's own (with AIOL_EDGE, and for a regular file, it does): the fastest way
  * for a task to serve one descriptor (with aiol_fd_recv() and aiol_fd_send(), which never wait).
+ * Readiness is a hint: where they then return -EAGAIN, wait again.
  *
  * Thread: a task's. Returns what is ready (1 or more: of `events`, and AIOL_HANGUP, AIOL_ERROR),
  * -ECANCELED, AIOL_ECLOSED (the watcher was stopped or closed meanwhile), -EBUSY (it is started, or
@@ -141,8 +142,8 @@ AIOL_API int aiol_await_readable(int fd);
 AIOL_API int aiol_await_writable(int fd);
 
 /*
- * Read up to `size_bytes` bytes from a socket, straight into `buffer`, waiting until
- * there are some (recv(2)).
+ * Read up to `size_bytes` bytes from a socket, straight into `buffer`, waiting until there are some
+ * (recv(2)). Each wait costs a system call beside the loop's own; aiol_await_io() does not.
  *
  * Thread: a task's. Returns how many bytes were read, 0 at the end of the stream, -ECANCELED
  * (nothing was read), AIOL_ENOTASK, or an error as aiol_fd_recv() or aiol_io_start() does.

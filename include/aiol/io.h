@@ -75,7 +75,7 @@ AIOL_API int aiol_io_start(struct aiol_io *io, uint32_t events);
  * Stop watching. When this returns the loop has forgotten the watcher, also when its descriptor is
  * among those that the turn under way has still to serve. A task that waits on it
  * (aiol_await_io()) gets AIOL_ECLOSED. The descriptor stays known to the kernel,
- * so that starting again is cheap; close the watcher before you close the descriptor.
+ * so that starting to read again is cheap; close the watcher before you close the descriptor.
  *
  * Thread: the loop's. Cannot fail.
  */

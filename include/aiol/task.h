@@ -21,7 +21,8 @@ typedef int (*aiol_task_fn)(void *arg);
 
 /*
  * Run `fn(arg)` as a task on a loop of its own, and tidy up: tasks that it left behind are
- * cancelled and run to their end.
+ * cancelled and run to their end. What else it started and did not stop is forgotten; what it made
+ * on that loop by an aiol_..._new() must be freed before it returns, and not touched afterwards.
  *
  * Thread: any, but not in a task. Returns what `fn` returned, or AIOL_ESCOPE (that was no
  * failure, but it left a scope or a group open); -EBUSY (called in a task); -EDEADLK (nothing could

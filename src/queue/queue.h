@@ -28,9 +28,10 @@ struct aiol_queue {
     uint64_t unfinished;
     bool is_shut_down;
     bool is_freed;
-    struct aiol__list
-        getters; /* waiters, in the order of arrival; at most one of these two lists */
-    struct aiol__list putters; /* has any. The slot of a putter holds its item. */
+    /* Waiters in the order of arrival; at most one of these two lists has any. The slot of a putter
+     * holds its item. */
+    struct aiol__list getters;
+    struct aiol__list putters;
     struct aiol__list joiners;
     struct aiol__list completed; /* of all three, in callback form, and not yet delivered */
     struct aiol__list remotes;   /* links */

@@ -3,8 +3,9 @@
  * with the loop. Tasks switch to one another directly; the loop is returned to when none is ready,
  * or when as many have run as one turn allows.
  *
- *     spawned ──> ready ──> running ──> parked on a waiter ──> ready ...   each arrow out of
- * running └──> ended                                  is a switch
+ *     spawned ──> ready ──> running ──> parked on its waiter ──> ready ...
+ *                   ^          │
+ *                   └─ yields ─┴──> ended
  */
 #ifndef AIOL__TASK_SCHEDULER_H
 #define AIOL__TASK_SCHEDULER_H
@@ -48,8 +49,7 @@ struct aiol__task_root {
     uintptr_t lowest_scope; /* the lowest address on its stack of a scope it ever entered */
 };
 
-/* What outlives that while somebody holds its handle. What a switch touches comes first: with
- * pointers of 8 bytes that is as much as a line of the cache. */
+/* What outlives that while somebody holds its handle. What a switch touches comes first. */
 struct aiol_task {
     struct aiol_task *next; /* among those that are ready, or spare */
     struct aiol__scheduler *scheduler;

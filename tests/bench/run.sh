@@ -18,7 +18,6 @@
 set -euo pipefail
 source "$(dirname "$0")/../setup.sh"
 
-need gcc g++ libc6-dev cmake ninja-build pkg-config python3
 for option; do
     case $option in
     --help) sed -n '2,/^set /{/^set /d; s/^# \{0,1\}//; p}' "$0" && exit ;;
@@ -27,5 +26,6 @@ for option; do
     --syscalls) need strace ;;
     esac
 done
+need gcc g++ libc6-dev cmake ninja-build pkg-config python3
 build bench all -DCMAKE_BUILD_TYPE=Release -DAIOL_BUILD_BENCH=ON >&2
 exec python3 "$root/tests/bench/measure.py" "$root/build/bench/tests/bench" "$@"
