@@ -64,7 +64,8 @@ AIOL_API int aiol_task_spawn_copy(struct aiol_loop *loop, aiol_task_fn fn, const
 
 /*
  * Ask a task to end: from now on every awaiting call in it returns -ECANCELED, also the one that it
- * is in. What had already happened when the cancel came is still reported as a success.
+ * is in; in a shielded scope (aiol/scope.h) only when that is left. What had already happened when
+ * the cancel came is still reported as a success.
  *
  * Thread: the loop's. Cannot fail; cancelling a task that has ended, or was cancelled, does
  * nothing.

@@ -183,8 +183,10 @@ static void drain_tasks(struct aiol_loop *loop)
     loop->guest->is_draining = true;
     loop->guest->ops->cancel_all(loop->guest, false);
     while (loop->guest->alive_count > 0) {
-        int rc = is_deadlocked(loop) ? -EDEADLK : wait_for_events(loop, AIOL_NEVER);
+        int rc;
 
+        loop->is_stopping = false; /* it stops when they have ended; until then it may sleep */
+        rc = is_deadlocked(loop) ? -EDEADLK : wait_for_events(loop, AIOL_NEVER);
         /* Cancelled tasks wait for nothing but one another, and for what is shielded: when that
          * cannot come, or cannot be polled, the shields end. */
         if (rc < 0)

@@ -189,6 +189,7 @@ int aiol_scope_add_cleanup(struct aiol_scope *scope, struct aiol_cleanup *cleanu
     *cleanup = (struct aiol_cleanup){.next = scope->cleanups, .fn = fn, .data = data};
     scope->cleanups = cleanup;
     keep_on_stack(scope->tree.task, cleanup);
+    keep_on_stack(scope->tree.task, data);
     return 0;
 }
 

@@ -132,10 +132,11 @@ static int leave_open(void *arg)
 {
     struct aiol_cleanup cleanup;
     struct aiol_scope scope;
+    char letter = 'x';
 
     (void)arg;
     aiol_scope_enter(&scope, AIOL_NEVER);
-    aiol_scope_add_cleanup(&scope, &cleanup, note_letter, "x");
+    aiol_scope_add_cleanup(&scope, &cleanup, note_letter, &letter);
     return 0;
 }
 

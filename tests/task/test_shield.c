@@ -231,6 +231,34 @@ static void test_the_end_of_a_run_waits_for_what_is_shielded(void **state)
     assert_true(moment_ns == AIOL_HOUR);
 }
 
+static int stop_while_shielded(void *arg)
+{
+    struct aiol_scope shield;
+    int rc;
+
+    (void)arg;
+    aiol_scope_enter_shielded(&shield, AIOL_NEVER);
+    rc = aiol_await_sleep(AIOL_SECOND);
+    aiol_loop_stop(aiol_loop_current());
+    outcome[0] = aiol_first_error(rc, aiol_await_sleep(AIOL_SECOND));
+    moment_ns = now_ns();
+    return aiol_scope_leave(&shield, 0);
+}
+
+static int leave_somebody_who_stops(void *arg)
+{
+    aiol_task_spawn(aiol_loop_current(), stop_while_shielded, arg, NULL);
+    return aiol_await_yield();
+}
+
+static void test_stopping_a_run_that_ends_does_not_keep_it_from_sleeping(void **state)
+{
+    (void)state;
+    assert_int_equal(run_task(leave_somebody_who_stops, NULL), 0);
+    assert_int_equal(outcome[0], 0);
+    assert_true(moment_ns == 2 * AIOL_SECOND);
+}
+
 static void test_a_shield_does_not_hold_where_nothing_can_happen(void **state)
 {
     uint64_t delay_ns = AIOL_NEVER;
@@ -264,6 +292,7 @@ int main(void)
         TEST(test_groups_and_their_tasks_are_shielded_too),
         TEST(test_a_deadline_is_moved_removed_and_set_late),
         TEST(test_the_end_of_a_run_waits_for_what_is_shielded),
+        TEST(test_stopping_a_run_that_ends_does_not_keep_it_from_sleeping),
         TEST(test_a_shield_does_not_hold_where_nothing_can_happen),
         TEST(test_shields_are_for_tasks),
     };
